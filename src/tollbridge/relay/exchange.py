@@ -1,0 +1,53 @@
+"""Owns the interface between the edge and the relay: one request and the way to answer it.
+
+The relay sees a client only through this; it must not know of sockets, parsers or chunking.
+The edge calls the relay once the whole body is there, so `body` is complete.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Watcher(Protocol):
+    """What the relay wants to hear of the client while a stream runs. Calls come from the loop."""
+
+    def client_gone(self) -> None:
+        """The connection is closed or has stalled for too long: nothing can be sent any more."""
+
+    def client_slow(self) -> None:
+        """The client's buffer is full: stop producing until `client_ready`."""
+
+    def client_ready(self) -> None:
+        """The client's buffer has drained."""
+
+
+class Exchange(Protocol):
+    """One request of a client and its answer; exactly one of `reply` or `start` may be called once.
+
+    Header blobs are complete lines, each ended by CRLF, lower-case names, without
+    content-length, transfer-encoding, connection or date: those are the edge's.
+    """
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[bytes, bytes]
+    peer: str
+    body: bytes
+    gone: bool
+    watcher: Watcher | None
+
+    def reply(self, status: int, headers: bytes, body: bytes) -> None:
+        """Send a whole answer in one write. Does nothing when the client is gone."""
+
+    def start(self, status: int, headers: bytes, first: bytes = b"") -> None:
+        """Begin a streamed answer; head and `first` leave in one write."""
+
+    def write(self, data: bytes) -> None:
+        """Send more of a streamed answer."""
+
+    def finish(self, data: bytes = b"") -> None:
+        """Send the last bytes and end a streamed answer properly."""
+
+    def abort(self) -> None:
+        """Cut the connection so that the client cannot take the answer for complete."""
