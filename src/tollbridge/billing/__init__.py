@@ -1,0 +1,1 @@
+"""Money: the ledger, its bounds and prices; the only writer of balances."""

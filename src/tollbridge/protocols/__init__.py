@@ -1,0 +1,1 @@
+"""Protocol grammars: pure parsing, mapping and counting, without any I/O."""
