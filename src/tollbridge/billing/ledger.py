@@ -1,0 +1,272 @@
+"""Owns the loop's side of money: what calls ask of the books and what they may rely on.
+
+The only door to holds, settles and purse figures. It keeps a view of the purses that this node
+has seen, knows when the writer is late or broken, and never blocks the loop (money.md, "One
+call", "Engines"). It must not know of surfaces, accounts or sockets.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tollbridge.storage.ledger_items import (
+    Figures,
+    Hold,
+    HoldResult,
+    Item,
+    Look,
+    Poisoned,
+    Record,
+    Return,
+    Settle,
+    SettleResult,
+    Update,
+    UsageRow,
+)
+
+_WATCH_EVERY_S = 0.25
+_VIEWS_MAX = 100_000
+
+
+class DatabaseDown(Exception):
+    """The books cannot be written now: nothing was held, nothing may be promised."""
+
+
+class Writer(Protocol):
+    """A money writer: takes items, publishes their results to the ledger on the loop."""
+
+    busy_since: float | None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still write."""
+
+    def submit(self, item: Item) -> None:
+        """Queue an item."""
+
+
+class Gauges(Protocol):
+    """Where the ledger reports to; the metrics registry implements it."""
+
+    def committed(self, items: int, took_s: float) -> None:
+        """A batch of `items` took `took_s` seconds."""
+
+    def lost(self, nano: int) -> None:
+        """The operator bore `nano` nano-dollars of a call."""
+
+    def hold_refused(self) -> None:
+        """A hold was refused for lack of money."""
+
+
+class _View:
+    """What this node believes of one purse, with its own holds that are not yet confirmed."""
+
+    __slots__ = ("available", "held", "unconfirmed")
+
+    def __init__(self, figures: Figures) -> None:
+        self.available, self.held = figures
+        self.unconfirmed = 0
+
+
+class Ledger:
+    """Holds, settles and figures for the calls of one node. Use it from the event loop only."""
+
+    def __init__(
+        self,
+        gauges: Gauges,
+        *,
+        deadline_s: float,
+        on_broken: Callable[[str], None],
+        admits: Callable[[], bool],
+    ) -> None:
+        self._gauges = gauges
+        self._deadline_s = deadline_s
+        self._on_broken = on_broken
+        self._admits = admits
+        self._writer: Writer | None = None
+        self._loop = asyncio.get_running_loop()
+        self._views: dict[int, _View] = {}
+        self._waiting: deque[Item] = deque()
+        self._late = False
+        self._room = True
+        self._watcher: asyncio.Task[None] | None = None
+
+    def start(self, writer: Writer) -> None:
+        """Begin to use a running writer."""
+        self._writer = writer
+        self._room = self._admits()
+        self._watcher = self._loop.create_task(self._watch())
+
+    def stop(self) -> None:
+        """Stop watching; the writer is stopped by whoever made it."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+
+    @property
+    def ready(self) -> bool:
+        """Whether new calls may be taken: the writer keeps up and the disk has room."""
+        return not self._late and self._room
+
+    def free(self, purses: Sequence[int]) -> int | None:
+        """Return what a new call may hold in the poorest of `purses`; None if one is not known."""
+        least: int | None = None
+        for purse in purses:
+            view = self._views.get(purse)
+            if view is None:
+                return None
+            free = view.available - view.held - view.unconfirmed
+            if least is None or free < least:
+                least = free
+        return least
+
+    def must_wait(self, purses: Sequence[int], need: int) -> bool:
+        """Whether a hold of `need` has to be durable before anything goes upstream.
+
+        So it is unless free money is at least four times what is unconfirmed and needed
+        (money.md, step 3).
+        """
+        for purse in purses:
+            view = self._views.get(purse)
+            if view is None:
+                return True
+            if view.available - view.held < 4 * (view.unconfirmed + need):
+                return True
+        return False
+
+    async def look(self, purses: tuple[int, ...]) -> None:
+        """Refresh the view of `purses` from the books. Raises DatabaseDown."""
+        await self.ask(Look(purses))
+
+    def hold(
+        self, tid: str, purses: tuple[int, ...], amount: int, at_ms: int, bill: str
+    ) -> Hold:
+        """Ask for a hold; its `future` gives a HoldResult or raises DatabaseDown."""
+        item = Hold(tid, purses, amount, at_ms, bill)
+        for purse in purses:
+            view = self._views.get(purse)
+            if view is None:
+                view = self._views[purse] = _View(Figures(0, 0))
+            view.unconfirmed += amount
+        self.ask(item)
+        return item
+
+    def update(self, tid: str, amount: int, covered: int, bill: str) -> asyncio.Future[HoldResult]:
+        """Checkpoint or extend a hold."""
+        return self.ask(Update(tid, amount, covered, bill))
+
+    def settle(self, tid: str, cost: int, row: UsageRow) -> Settle:
+        """End a call; the item's `future` gives a SettleResult, however late."""
+        item = Settle(tid, cost, row)
+        self._queue(item)
+        return item
+
+    def record(self, row: UsageRow) -> None:
+        """Write the usage row of a call refused before it held anything; nobody waits for it."""
+        self._queue(Record(row))
+
+    def withhold(self, settle: Settle, purses: tuple[int, ...]) -> None:
+        """Make a settle cost nothing because its answer was not delivered, even if under way."""
+        if settle.taken:
+            self._queue(Return(settle.tid, purses))
+        else:
+            settle.withheld = True
+
+    def ask(self, item: Item) -> asyncio.Future[Any]:
+        """Queue an item whose answer has a deadline: past it the future raises DatabaseDown."""
+        self._queue(item)
+        self._waiting.append(item)
+        assert item.future is not None
+        return item.future
+
+    def _queue(self, item: Item) -> None:
+        assert self._writer is not None
+        item.future = self._loop.create_future()
+        item.asked_at = self._loop.time()
+        self._writer.submit(item)
+
+    def published(
+        self, answers: list[tuple[Item, Any]], purses: dict[int, Figures], took_s: float
+    ) -> None:
+        """Take over what became durable and wake the calls that wait for it."""
+        views = self._views
+        for purse, figures in purses.items():
+            view = views.get(purse)
+            if view is None:
+                views[purse] = _View(figures)
+            else:
+                view.available, view.held = figures
+        for item, answer in answers:
+            self._answer(item, answer)
+        self._gauges.committed(len(answers), took_s)
+        while self._waiting and self._done(self._waiting[0]):
+            self._waiting.popleft()
+        if self._late and not self._waiting:
+            self._late = False
+        if len(views) > _VIEWS_MAX:
+            self._views = {purse: view for purse, view in views.items() if view.unconfirmed}
+
+    def _answer(self, item: Item, answer: Any) -> None:
+        if type(item) is Hold:
+            for purse in item.purses:
+                self._views[purse].unconfirmed -= item.amount
+            if isinstance(answer, HoldResult) and not answer.ok and answer.short is not None:
+                self._gauges.hold_refused()
+        elif type(item) is Look and isinstance(answer, dict):
+            self._saw(answer)
+        elif isinstance(answer, SettleResult) and answer.loss:
+            self._gauges.lost(answer.loss)
+        future = item.future
+        if future is None or future.done():
+            return
+        if isinstance(answer, Poisoned):
+            future.set_exception(answer)
+            future.exception()
+        else:
+            future.set_result(answer)
+
+    def _saw(self, figures: dict[int, Figures]) -> None:
+        for purse, now in figures.items():
+            view = self._views.get(purse)
+            if view is None:
+                self._views[purse] = _View(now)
+            else:
+                view.available, view.held = now
+
+    def broken(self, reason: str) -> None:
+        """The writer is gone or does not know what it wrote: nothing more may be taken."""
+        self._late = True
+        self._on_broken(reason)
+
+    @staticmethod
+    def _done(item: Item) -> bool:
+        return item.future is None or item.future.done()
+
+    async def _watch(self) -> None:
+        """See to deadlines and to the disk; one timer for all calls instead of one for each."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY_S)
+            self._expire()
+            self._room = self._admits()
+            if self._writer is not None and not self._writer.alive:
+                self.broken("the writer thread is gone")
+                return
+
+    def _expire(self) -> None:
+        oldest_allowed = self._loop.time() - self._deadline_s
+        while self._waiting and self._waiting[0].asked_at < oldest_allowed:
+            item = self._waiting.popleft()
+            if self._done(item):
+                continue
+            self._late = True
+            if type(item) is Hold and not item.taken:
+                item.cancelled = True
+            assert item.future is not None
+            item.future.set_exception(DatabaseDown())
+            item.future.exception()
+        if self._late and not self._waiting:
+            self._probe()
+
+    def _probe(self) -> None:
+        """While the books are late, ask them something so that an answer can end it."""
+        self.ask(Look(()))

@@ -1,0 +1,195 @@
+"""Owns the arithmetic of one batch of money items. Pure but for fresh journal ids: no SQL, no threads.
+
+It reads purses and holds through what it is given, decides every item in order against the
+running figures, and collects what has to be written (money.md, "One call", steps 3 to 7).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from tollbridge.core.clock import new_id
+from tollbridge.storage.ledger_items import (
+    Figures,
+    Hold,
+    HoldResult,
+    Item,
+    Look,
+    Poisoned,
+    Record,
+    Return,
+    Settle,
+    SettleResult,
+    Update,
+    UsageRow,
+)
+
+_INT64_MAX = 2**63 - 1
+
+
+class OpenHold(NamedTuple):
+    """A hold as the books have it."""
+
+    tid: str
+    purses: tuple[int, ...]
+    amount: int
+    covered: int
+    at_ms: int
+    bill: str
+
+    def row(self, node: tuple[int, int]) -> tuple[Any, ...]:
+        """Return the values of its table row."""
+        limit = self.purses[1] if len(self.purses) > 1 else None
+        return (
+            self.tid, self.purses[0], limit, self.amount, self.covered, *node, self.at_ms, self.bill
+        )  # fmt: skip
+
+    def changes(self) -> tuple[Any, ...]:
+        """Return the values of an update of its row."""
+        return (self.amount, self.covered, self.bill, self.tid)
+
+
+class Line(NamedTuple):
+    """One journal line: a transfer from the debited to the credited ledger account."""
+
+    debit: str
+    credit: str
+    amount: int
+    kind: str
+    ref: str
+
+    def row(self, at_ms: int) -> tuple[Any, ...]:
+        """Return the values of its table row."""
+        return (new_id(), at_ms, self.debit, self.credit, self.amount, self.kind, self.ref)
+
+
+class Batch:
+    """What one transaction will do: fill it with `take`, then write the collections."""
+
+    def __init__(
+        self,
+        purse: Callable[[int], Figures],
+        standing: Mapping[str, OpenHold],
+        charge_of: Callable[[str], int | None],
+    ) -> None:
+        self._purse = purse
+        self._standing = standing
+        self._charge_of = charge_of
+        self.purses: dict[int, Figures] = {}
+        self.made: dict[str, OpenHold] = {}
+        self.changed: dict[str, OpenHold] = {}
+        self.ended: list[str] = []
+        self._over: set[str] = set()
+        self.usage: list[UsageRow] = []
+        self.journal: list[Line] = []
+        self.returned: list[str] = []
+
+    def take(self, item: Item) -> Any:
+        """Decide one item and return its result. Raises Poisoned for what no table can hold."""
+        return _TAKERS[type(item)](self, item)
+
+    def _figures(self, purse_id: int) -> Figures:
+        return self.purses.get(purse_id) or self._purse(purse_id)
+
+    def _find(self, tid: str) -> OpenHold | None:
+        if tid in self._over:
+            return None
+        return self.made.get(tid) or self.changed.get(tid) or self._standing.get(tid)
+
+    def _look(self, item: Look) -> dict[int, Figures]:
+        return {purse: self._figures(purse) for purse in item.purses}
+
+    def _hold(self, item: Hold) -> HoldResult:
+        if item.cancelled or self._find(item.tid):
+            return HoldResult(ok=False, short=None)
+        if not 0 < item.amount <= _INT64_MAX:
+            raise Poisoned("a hold must be above zero and fit 64 bits")
+        for purse in item.purses:
+            if self._figures(purse).free < item.amount:
+                return HoldResult(ok=False, short=purse)
+        self._reserve(item.purses, item.amount)
+        self.made[item.tid] = OpenHold(
+            item.tid, item.purses, item.amount, 0, item.at_ms, item.bill
+        )
+        return HoldResult(ok=True, short=None)
+
+    def _reserve(self, purses: tuple[int, ...], amount: int) -> None:
+        for purse in purses:
+            now = self._figures(purse)
+            self.purses[purse] = Figures(now.available, now.held + amount)
+
+    def _update(self, item: Update) -> HoldResult:
+        hold = self._find(item.tid)
+        if hold is None:
+            return HoldResult(ok=False, short=None)
+        more = item.amount - hold.amount
+        if more > 0:
+            for purse in hold.purses:
+                if self._figures(purse).free < more:
+                    return HoldResult(ok=False, short=purse)
+            self._reserve(hold.purses, more)
+        changed = hold._replace(
+            amount=max(hold.amount, item.amount),
+            covered=max(hold.covered, item.covered),
+            bill=item.bill if item.covered >= hold.covered else hold.bill,
+        )
+        (self.made if item.tid in self.made else self.changed)[item.tid] = changed
+        return HoldResult(ok=True, short=None)
+
+    def _settle(self, item: Settle) -> SettleResult:
+        hold = self._find(item.tid)
+        if hold is None:
+            return SettleResult(open=False, charge=0, loss=0, balance=0)
+        cost, row = item.effective()
+        wallet_id = hold.purses[0]
+        wallet = self._figures(wallet_id)
+        extra = min(max(cost - hold.amount, 0), wallet.free)
+        charge = min(cost, hold.amount) + extra
+        loss = cost - charge
+        self.purses[wallet_id] = Figures(wallet.available - charge, wallet.held - hold.amount)
+        for purse in hold.purses[1:]:
+            self._spend_limit(purse, hold.amount, charge)
+        self._end(item.tid)
+        self.usage.append((*row, charge, loss))
+        if charge:
+            self.journal.append(Line(f"wallet:{wallet_id}", "revenue", charge, "charge", item.tid))
+        if loss:
+            self.journal.append(Line("operator_loss", "revenue", loss, "loss", item.tid))
+        return SettleResult(True, charge, loss, wallet.available - charge)
+
+    def _spend_limit(self, purse: int, amount: int, charge: int) -> None:
+        """A limit may be overrun by a call that cost more than its hold, but never below zero."""
+        now = self._figures(purse)
+        held = now.held - amount
+        self.purses[purse] = Figures(max(now.available - charge, held), held)
+
+    def _end(self, tid: str) -> None:
+        self._over.add(tid)
+        if self.made.pop(tid, None) is None:
+            self.changed.pop(tid, None)
+            self.ended.append(tid)
+
+    def _record(self, item: Record) -> None:
+        self.usage.append((*item.row, 0, 0))
+
+    def _return(self, item: Return) -> bool:
+        charge = self._charge_of(item.tid)
+        if charge is None:
+            return False
+        self.returned.append(item.tid)
+        if charge:
+            for purse in item.purses:
+                now = self._figures(purse)
+                self.purses[purse] = Figures(now.available + charge, now.held)
+            wallet = f"wallet:{item.purses[0]}"
+            self.journal.append(Line("revenue", wallet, charge, "late", item.tid))
+        return True
+
+
+_TAKERS: dict[type[Item], Callable[[Batch, Any], Any]] = {
+    Look: Batch._look,  # noqa: SLF001
+    Hold: Batch._hold,  # noqa: SLF001
+    Update: Batch._update,  # noqa: SLF001
+    Settle: Batch._settle,  # noqa: SLF001
+    Record: Batch._record,  # noqa: SLF001
+    Return: Batch._return,  # noqa: SLF001
+}

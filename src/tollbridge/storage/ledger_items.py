@@ -1,0 +1,170 @@
+"""Owns the values that travel to a money writer and back. Knows nothing of SQL or threads.
+
+An item is what one call wants done to the books; writers take many items in one transaction
+(money.md, "One call" and "Engines"). Amounts are nano-dollars.
+"""
+
+import asyncio
+from typing import Any, NamedTuple
+
+# The usage columns in the order in which rows are built; `charge` and `loss` come last because
+# only the writer knows them: they depend on the hold and on what the wallet has.
+USAGE_COLUMNS = (
+    "tid", "at_ms", "user_id", "key_id", "key_name", "wallet_id", "channel_id", "channel_name",
+    "account_id", "model_asked", "model_sent", "model_answered", "surface", "platform", "stream",
+    "status", "error_kind", "end_state", "flags", "input", "cache_read", "cache_write_5m",
+    "cache_write_1h", "output", "reasoning", "audio_input", "audio_output", "image_input",
+    "image_output", "items", "price_id", "multiplier_num", "multiplier_den", "list_cost",
+    "own_cost", "held", "first_token_ms", "total_ms", "client", "attempts", "charge", "loss",
+)  # fmt: skip
+UsageRow = tuple[Any, ...]
+TID = 0
+STATUS, ERROR_KIND, END_STATE = (
+    USAGE_COLUMNS.index(name) for name in ("status", "error_kind", "end_state")
+)
+
+
+class Figures(NamedTuple):
+    """A purse as the books have it: what is not yet charged, and how much of that is held."""
+
+    available: int
+    held: int
+
+    @property
+    def free(self) -> int:
+        """What new calls may hold."""
+        return self.available - self.held
+
+
+class Item:
+    """One wish of one call. The writer sets `taken`; the loop publishes the result once."""
+
+    __slots__ = ("asked_at", "future", "taken")
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Any] | None = None
+        self.asked_at = 0.0
+        self.taken = False
+
+
+class Look(Item):
+    """Read purses as they are now; the result is a dict of `Figures` by purse id."""
+
+    __slots__ = ("purses",)
+
+    def __init__(self, purses: tuple[int, ...]) -> None:
+        super().__init__()
+        self.purses = purses
+
+
+class Hold(Item):
+    """Set `amount` aside in every purse of `purses` (the wallet first); all or nothing."""
+
+    __slots__ = ("amount", "at_ms", "bill", "cancelled", "purses", "tid")
+
+    def __init__(
+        self, tid: str, purses: tuple[int, ...], amount: int, at_ms: int, bill: str
+    ) -> None:
+        super().__init__()
+        self.tid = tid
+        self.purses = purses
+        self.amount = amount
+        self.at_ms = at_ms
+        self.bill = bill
+        self.cancelled = False
+
+
+class Update(Item):
+    """Checkpoint a hold: its cost so far and, when `amount` grew, a larger hold.
+
+    Absolute and monotone, so a repeated update is harmless (money.md, step 5).
+    """
+
+    __slots__ = ("amount", "bill", "covered", "tid")
+
+    def __init__(self, tid: str, amount: int, covered: int, bill: str) -> None:
+        super().__init__()
+        self.tid = tid
+        self.amount = amount
+        self.covered = covered
+        self.bill = bill
+
+
+class Settle(Item):
+    """End a call: delete its hold, charge `cost`, write its usage row and journal lines.
+
+    `row` lacks its last two columns, which the writer adds. With `cost` 0 this is also how a
+    hold is voided. Setting `withheld` before the writer takes the item makes it cost nothing.
+    """
+
+    __slots__ = ("cost", "row", "tid", "withheld")
+
+    def __init__(self, tid: str, cost: int, row: UsageRow) -> None:
+        super().__init__()
+        self.tid = tid
+        self.cost = cost
+        self.row = row
+        self.withheld = False
+
+    def effective(self) -> tuple[int, UsageRow]:
+        """Return the cost and row that apply now: those of a withheld answer, if it is one."""
+        if not self.withheld:
+            return self.cost, self.row
+        row = list(self.row)
+        row[STATUS], row[ERROR_KIND], row[END_STATE] = 503, "database_down", "withheld"
+        return 0, tuple(row)
+
+    def plain(self) -> "Settle":
+        """Return the same settle with every free text emptied: a row no database refuses."""
+        numbers = tuple(
+            value if value is None or (isinstance(value, int) and abs(value) < 1 << 62) else ""
+            for value in self.row
+        )
+        twin = Settle(self.tid, self.cost, (self.tid, *numbers[1:]))
+        twin.withheld = self.withheld
+        return twin
+
+
+class Record(Item):
+    """Write the usage row of a call that was refused before it held anything."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, row: UsageRow) -> None:
+        super().__init__()
+        self.row = row
+
+
+class Return(Item):
+    """Give back the charge of a settled call whose answer was withheld after all."""
+
+    __slots__ = ("purses", "tid")
+
+    def __init__(self, tid: str, purses: tuple[int, ...]) -> None:
+        super().__init__()
+        self.tid = tid
+        self.purses = purses
+
+
+class HoldResult(NamedTuple):
+    """Whether the hold stands; when not, `short` is the id of the first purse that lacks money."""
+
+    ok: bool
+    short: int | None
+
+
+class SettleResult(NamedTuple):
+    """What a settle came to. `open` is False when there was no such hold: nothing was done."""
+
+    open: bool
+    charge: int
+    loss: int
+    balance: int
+
+
+class Poisoned(Exception):
+    """The database refuses this one item, whatever it is batched with."""
+
+
+class LedgerBroken(Exception):
+    """The writer cannot know whether money was written: the process must end and recover."""
