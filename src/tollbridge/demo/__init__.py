@@ -1,0 +1,1 @@
+"""The demonstration: a scriptable pretend vendor and the run behind `tollbridge demo`."""

@@ -1,0 +1,139 @@
+"""Owns what the pretend vendor remembers: calls received, totals, account scripts, recordings.
+
+It must not know of sockets. Bodies are kept only when small, so that tests can compare bytes.
+"""
+
+import hashlib
+from collections import Counter, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from tollbridge.demo.fake_reply import Recording
+from tollbridge.demo.fake_script import Ask, Script
+
+_CALLS_KEPT = 5_000
+_BODY_KEPT = 4_096
+
+
+@dataclass(slots=True)
+class Call:
+    """One call as it was received and what became of it. State: running, done or aborted."""
+
+    path: str
+    secret: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    body_bytes: int
+    body_sha256: str
+    ask: Ask | None = None
+    tag: str = ""
+    status: int = 0
+    tokens_out: int = 0
+    state: str = "running"
+
+    def header(self, name: bytes) -> str:
+        """Return the first header of that lower-case name, or nothing."""
+        return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
+
+    def facts(self) -> dict[str, object]:
+        """Return the call's metadata as plain values for JSON; `body` only as size and hash."""
+        ask = self.ask or Ask()
+        return {
+            "path": self.path,
+            "authorization": self.header(b"authorization"),
+            "headers": [name.decode("latin-1") for name, _ in self.headers],
+            "model": ask.model,
+            "stream": bool(ask.stream),
+            "include_usage": ask.include_usage,
+            "max_tokens": ask.max_tokens,
+            "max_completion_tokens": ask.max_completion_tokens,
+            "n": ask.n,
+            "tag": self.tag,
+            "status": self.status,
+            "tokens_out": self.tokens_out,
+            "state": self.state,
+            "body_bytes": self.body_bytes,
+            "body_sha256": self.body_sha256 or hashlib.sha256(self.body).hexdigest(),
+        }
+
+
+@dataclass(slots=True)
+class AccountScript:
+    """A default script for calls made with one secret; `times` counts down, None is for ever."""
+
+    script: Mapping[str, object]
+    times: int | None = None
+
+
+@dataclass(slots=True)
+class Books:
+    """All that the pretend vendor remembers since its start or the last reset."""
+
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
+    accounts: dict[str, AccountScript] = field(default_factory=dict)
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    by_model: Counter[str] = field(default_factory=Counter)
+    count: int = 0
+    tokens_out: int = 0
+    open_streams: int = 0
+    aborted: int = 0
+
+    def receive(self, path: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Call:
+        """Enter a call; its secret is the bearer's, or empty."""
+        secret = next((value for name, value in headers if name == b"authorization"), b"")
+        small = len(body) <= _BODY_KEPT
+        digest = "" if small else hashlib.sha256(body).hexdigest()
+        bearer = secret.decode("latin-1").removeprefix("Bearer ")
+        call = Call(path, bearer, tuple(headers), body if small else b"", len(body), digest)
+        self.calls.append(call)
+        self.count += 1
+        return call
+
+    def describe(self, call: Call, ask: Ask, script: Script) -> None:
+        """Enter what a call's body turned out to say."""
+        call.ask, call.tag = ask, script.tag
+        self.by_model[ask.model] += 1
+
+    def deliver(self, call: Call, tokens: int) -> None:
+        """Count tokens that have been written out."""
+        call.tokens_out += tokens
+        self.tokens_out += tokens
+
+    def end(self, call: Call, *, aborted: bool) -> None:
+        """Note how a call ended: answered as scripted, or left by its caller."""
+        call.state = "aborted" if aborted else "done"
+        self.aborted += aborted
+
+    def defaults(self, secret: str) -> Mapping[str, object] | None:
+        """Return the script of an account's calls, using up one of its times."""
+        account = self.accounts.get(secret)
+        if account is None or account.times == 0:
+            return None
+        if account.times is not None:
+            account.times -= 1
+        return account.script
+
+    def reset(self) -> None:
+        """Forget everything but the streams that are still open."""
+        self.calls.clear()
+        self.accounts.clear()
+        self.recordings.clear()
+        self.by_model.clear()
+        self.count = self.tokens_out = self.aborted = 0
+
+    def stats(self) -> bytes:
+        """Return the totals as JSON."""
+        totals = {
+            "calls": self.count,
+            "by_model": dict(self.by_model),
+            "tokens_out_total": self.tokens_out,
+            "open_streams": self.open_streams,
+            "aborted": self.aborted,
+        }
+        return msgspec.json.encode(totals)
+
+    def last(self, count: int) -> bytes:
+        """Return the metadata of the last calls as a JSON list, oldest first."""
+        return msgspec.json.encode([call.facts() for call in list(self.calls)[-count:]])

@@ -1,0 +1,209 @@
+"""Owns the pretend vendor's HTTP answers: heads, framing and the faults that a script asks for.
+
+Pure: values in, bytes out. It must not know of sockets, nor of any vendor's JSON.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import islice
+
+from tollbridge.demo.fake_openai import Event, error_body, stream_error
+from tollbridge.demo.fake_script import Script
+
+_GZIP_WINDOW = 31
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive"})
+_FLOOD_LINE = b"x-fake-flood-%d: " + b"f" * 80 + b"\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+_JSON = b"content-type: application/json\r\n"
+_SSE = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+_status_lines = {
+    status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One HTTP answer. `first` leaves in one write; `events` follow; `reset` cuts the connection.
+
+    `tokens` are delivered with `first`. `close` ends the connection after a whole answer.
+    """
+
+    first: bytes
+    events: Iterator[Event] | None = None
+    tokens: int = 0
+    delay_ms: int = 0
+    reset: bool = False
+    close: bool = False
+    hang: bool = False
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A stored answer, served byte for byte in the chunks it was given in."""
+
+    status: int
+    headers: bytes
+    chunks: tuple[bytes, ...]
+    streamed: bool
+
+
+class Cut(Exception):
+    """Raised by an event iterator where the connection is to be reset."""
+
+
+def json_reply(status: int, body: bytes, headers: bytes = b"") -> Reply:
+    """Return a plain JSON answer."""
+    return Reply(head(status, _JSON + headers, len(body)) + body, status=status)
+
+
+def head(status: int, headers: bytes, length: int | None) -> bytes:
+    """Return a response head; a length of None announces a chunked body."""
+    line = _status_lines.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
+    size = (
+        b"transfer-encoding: chunked\r\n\r\n"
+        if length is None
+        else b"content-length: %d\r\n\r\n" % length
+    )
+    return line + b"server: fake-upstream\r\n" + headers + size
+
+
+def chunk(data: bytes) -> bytes:
+    """Return bytes framed as one HTTP chunk."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def refusal(script: Script, message: str) -> Reply:
+    """Return the scripted failure: an OpenAI-shaped error, or a redirect."""
+    headers = _extra_headers(script)
+    if script.retry_after is not None:
+        headers += b"retry-after: %d\r\n" % script.retry_after
+    reply = json_reply(script.status, error_body(script.status, message), headers)
+    return Reply(reply.first, delay_ms=script.delay_ms, status=script.status)
+
+
+def redirect(script: Script) -> Reply:
+    """Return a 307 to the scripted address, or to a path that does not exist here."""
+    target = script.redirect if isinstance(script.redirect, str) else "/moved"
+    return Reply(
+        head(307, b"location: %s\r\n" % target.encode(), 0), delay_ms=script.delay_ms, status=307
+    )
+
+
+def unary(script: Script, body: bytes, tokens: int) -> Reply:
+    """Return a whole JSON answer with the script's faults."""
+    headers = _JSON + _extra_headers(script)
+    if script.gzip:
+        body = _Gzip().squeeze(body, last=True)
+        headers += b"content-encoding: gzip\r\n"
+    lie = script.content_length_lie
+    first = head(200, headers, max(0, len(body) + lie))
+    cut = script.cut_body is not None
+    first += body[: script.cut_body] if cut else body
+    return Reply(first, tokens=tokens, delay_ms=script.delay_ms, reset=cut, close=lie != 0)
+
+
+def streamed(script: Script, events: Iterable[Event]) -> Reply:
+    """Return an SSE answer with the script's faults; each event is one HTTP chunk."""
+    headers = _SSE + _extra_headers(script)
+    steps = _joined(_faulty(iter(events), script), script.coalesce)
+    if script.gzip:
+        headers += b"content-encoding: gzip\r\n"
+        steps = _squeezed(steps)
+    return Reply(head(200, headers, None), _framed(steps), delay_ms=script.delay_ms)
+
+
+def recorded(recording: Recording, script: Script) -> Reply:
+    """Return a stored answer; each of its chunks is a write of its own."""
+    headers = recording.headers + _extra_headers(script)
+    chunks = recording.chunks
+    events = iter(
+        [Event(part, pause_ms=script.event_delay_ms if at else 0) for at, part in enumerate(chunks)]
+    )
+    if recording.streamed:
+        return Reply(
+            head(recording.status, headers, None),
+            _framed(events),
+            0,
+            script.delay_ms,
+            status=recording.status,
+        )
+    size = sum(map(len, chunks))
+    return Reply(
+        head(recording.status, headers, size), events, 0, script.delay_ms, status=recording.status
+    )
+
+
+def recording(status: int, headers: Mapping[str, str], chunks: Iterable[bytes]) -> Recording:
+    """Build a recording; headers that frame a message are dropped, as the framing is made anew."""
+    kept = [
+        (name.lower(), value) for name, value in headers.items() if name.lower() not in _FRAMING
+    ]
+    lines = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in kept)
+    streamed = any(name == "content-type" and "event-stream" in value for name, value in kept)
+    return Recording(status, lines, tuple(part for part in chunks if part), streamed)
+
+
+def _extra_headers(script: Script) -> bytes:
+    return b"".join(_FLOOD_LINE % index for index in range(script.header_flood))
+
+
+def _faulty(events: Iterator[Event], script: Script) -> Iterator[Event]:
+    """Break the stream after the scripted number of events, by an error event or by a cut."""
+    if script.error_event_after is not None:
+        yield from islice(events, script.error_event_after)
+        yield stream_error()
+    elif script.cut_after is not None:
+        yield from islice(events, script.cut_after)
+        raise Cut
+    else:
+        yield from events
+
+
+def _joined(events: Iterator[Event], count: int) -> Iterator[Event]:
+    """Put several events into one write; what was collected before a cut is still sent."""
+    if count == 1:
+        yield from events
+        return
+    cut = False
+    while not cut:
+        batch: list[Event] = []
+        try:
+            batch.extend(islice(events, 1))
+            for _ in range(count - 1):
+                batch.extend(islice(events, 1))
+        except Cut:
+            cut = True
+        if not batch:
+            break
+        data = b"".join(event.data for event in batch)
+        yield Event(data, sum(event.tokens for event in batch), batch[0].pause_ms)
+    if cut:
+        raise Cut
+
+
+def _squeezed(events: Iterator[Event]) -> Iterator[Event]:
+    gzip = _Gzip()
+    for event in events:
+        yield Event(gzip.squeeze(event.data), event.tokens, event.pause_ms)
+    yield Event(gzip.squeeze(b"", last=True))
+
+
+def _framed(events: Iterator[Event]) -> Iterator[Event]:
+    for event in events:
+        yield Event(chunk(event.data), event.tokens, event.pause_ms)
+    yield Event(LAST_CHUNK)
+
+
+class _Gzip:
+    """Squeezes a body piece by piece so that each piece can be read as soon as it arrives."""
+
+    def __init__(self) -> None:
+        self._press = zlib.compressobj(wbits=_GZIP_WINDOW)
+
+    def squeeze(self, data: bytes, *, last: bool = False) -> bytes:
+        return self._press.compress(data) + self._press.flush(
+            zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH
+        )
