@@ -1,0 +1,1 @@
+"""The only SQL: engines, tables, transactions and the money writers."""

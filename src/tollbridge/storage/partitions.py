@@ -1,0 +1,61 @@
+"""Owns the monthly partitions of `usage` on PostgreSQL. SQLite has none.
+
+A partition is a range of tids, whose first 12 hex digits are milliseconds since 1970. The
+migration makes the first ones, upkeep makes later ones, well before their month begins.
+"""
+
+from calendar import timegm
+from time import gmtime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, text
+
+MONTHS_BEFORE = 1
+MONTHS_AHEAD = 12
+
+_TID_TAIL = "0" * 20
+
+
+class Partition(NamedTuple):
+    """One month of usage: tids from `lower` (included) to `upper` (excluded)."""
+
+    name: str
+    lower: str
+    upper: str
+
+
+def months_around(at_ms: int) -> list[Partition]:
+    """Return the partitions from the month before `at_ms` to twelve months after it (UTC)."""
+    today = gmtime(at_ms // 1000)
+    this_month = today.tm_year * 12 + today.tm_mon - 1
+    return [
+        _partition(month)
+        for month in range(this_month - MONTHS_BEFORE, this_month + MONTHS_AHEAD + 1)
+    ]
+
+
+def _partition(month: int) -> Partition:
+    year, index = divmod(month, 12)
+    return Partition(f"usage_{year:04d}{index + 1:02d}", _first_tid(month), _first_tid(month + 1))
+
+
+def _first_tid(month: int) -> str:
+    year, index = divmod(month, 12)
+    at_ms = timegm((year, index + 1, 1, 0, 0, 0)) * 1000
+    return f"{at_ms:012x}{_TID_TAIL}"
+
+
+def create_partitions(connection: Connection, at_ms: int) -> None:
+    """Create the partitions around `at_ms` that are missing, and the default one; idempotent.
+
+    Only for PostgreSQL. Rows that no month covers land in `usage_default`, so that a call is
+    never lost to a missing partition.
+    """
+    connection.execute(text("CREATE TABLE IF NOT EXISTS usage_default PARTITION OF usage DEFAULT"))
+    for name, lower, upper in months_around(at_ms):
+        connection.execute(
+            text(
+                f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF usage"
+                f" FOR VALUES FROM ('{lower}') TO ('{upper}')"
+            )
+        )

@@ -1,0 +1,44 @@
+"""Owns transactions of the control plane: one request or job is one of them.
+
+Money written by running calls has its own writer and never comes here.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from tollbridge.storage.engine import WRITES
+from tollbridge.storage.tables import change
+
+# SQLite sees one state from the first read on by itself.
+_ONE_STATE: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that commits at the end and bumps `change.version`.
+
+    An exception rolls all of it back. So does `await connection.rollback()` inside: nothing is
+    kept then and the version stays. On SQLite the write lock is taken at the start, because a
+    reader that turns writer is refused when somebody else has written in between.
+    """
+    async with engine.connect() as plain:
+        connection = await plain.execution_options(**{WRITES: True})
+        async with connection.begin():
+            yield connection
+            if connection.in_transaction():
+                await connection.execute(update(change).values(version=change.c.version + 1))
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that sees one state of the database throughout and keeps no change."""
+    options = _ONE_STATE if engine.dialect.name == "postgresql" else {}
+    async with engine.connect() as plain:
+        connection = await plain.execution_options(**options)
+        async with connection.begin() as transaction:
+            yield connection
+            await transaction.rollback()
