@@ -32,10 +32,8 @@ FORBIDDEN = (
     (re.compile(r"(?i)(?<![a-z])index" + r"[-_]url\b"), "a package index"),
     (re.compile(r"(?i)(?<![a-z])find" + r"[-_]links\b"), "a package folder"),
 )
-_TEXT = frozenset(
-    (".cfg", ".conf", ".css", ".html", ".in", ".ini", ".js", ".json", ".md", ".po", ".py")
-    + (".sh", ".sql", ".toml", ".txt", ".yaml", ".yml")
-)
+_CODE = (".css", ".html", ".in", ".js", ".po", ".py", ".sh", ".sql")
+_DATA = (".cfg", ".conf", ".ini", ".json", ".md", ".toml", ".txt", ".yaml", ".yml")
 _NAMES = frozenset({"Dockerfile", "Makefile", "LICENSE", ".dockerignore", ".gitignore", "run"})
 
 
@@ -139,7 +137,7 @@ def tracked_files(root: Path) -> list[str]:
 
 def _is_text(path: str) -> bool:
     name = path.rpartition("/")[2]
-    return name in _NAMES or Path(name).suffix in _TEXT
+    return name in _NAMES or name.endswith(_CODE + _DATA)
 
 
 def inspect(root: Path, paths: list[str]) -> list[Finding]:

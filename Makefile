@@ -1,0 +1,60 @@
+# The ways in. Each works on a fresh clone: what it needs is set up first.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+export VENV ?= .venv
+BIN := $(VENV)/bin
+PINS := requirements/build.txt pyproject.toml
+WORKERS ?= 2
+
+.PHONY: help setup demo test check bench docs format lock clean
+
+help:
+	@echo "make demo    start the gateway with a built-in fake upstream and make real calls"
+	@echo "make setup   the development environment in $(VENV)"
+	@echo "make test    the whole suite, with the services it needs"
+	@echo "make check   lint, types, import contracts, shape"
+	@echo "make bench   the benchmark against nginx (writes bench/out/)"
+	@echo "make docs    the generated documentation"
+	@echo "make format  format the code;  make lock  pin the dependencies anew;  make clean"
+
+setup: $(VENV)/.dev
+
+# The development set contains the runtime set, so it satisfies both.
+$(VENV)/.runtime: $(PINS) requirements/runtime.txt
+	@if [ -f $(VENV)/.dev ]; then tools/setup.sh dev && touch $@; else tools/setup.sh runtime; fi
+
+$(VENV)/.dev: $(PINS) requirements/dev.txt
+	@tools/setup.sh dev && touch $(VENV)/.runtime
+
+demo: $(VENV)/.runtime
+	@$(BIN)/tollbridge demo
+
+test: setup
+	@$(BIN)/python tools/system_packages.py
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long" $(PYTEST_ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/shape.py
+	$(BIN)/python tools/docs.py --check
+
+bench: setup
+	@$(BIN)/python tools/system_packages.py nginx
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+docs: setup
+	@$(BIN)/python tools/docs.py
+
+format: setup
+	@$(BIN)/ruff check --fix --quiet --exit-zero .
+	@$(BIN)/ruff format .
+
+lock: setup
+	@$(BIN)/python -m pip install --quiet "pip-tools>=7.6,<8"
+	@$(BIN)/python tools/lock.py $(LOCK_ARGS)
+
+clean:
+	@rm -rf build dist var bench/out .mypy_cache .ruff_cache .import_linter_cache .hypothesis

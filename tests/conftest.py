@@ -1,0 +1,59 @@
+"""Owns the fixtures that every part of the suite shares: recorded traffic and real services.
+
+What is missing on the machine is a failure under CI=true, and a skip with its reason elsewhere.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.services import postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# No test judges by time: the machine may be busy. Nothing is left behind on disk.
+settings.register_profile(
+    "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
+
+
+def _missing(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(f"{reason} (under CI nothing is skipped)")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Return the folder of recorded traffic, read-only: TOLLBRIDGE_CORPUS or ../shared/corpus."""
+    named = os.environ.get("TOLLBRIDGE_CORPUS")
+    folder = Path(named) if named else ROOT.parent / "shared" / "corpus"
+    if not (folder / "manifest.jsonl").is_file():
+        _missing("no corpus of recorded traffic: set TOLLBRIDGE_CORPUS to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """Run one PostgreSQL for this process of the suite."""
+    try:
+        server = postgres.Server()
+    except postgres.NotInstalledError as error:
+        _missing(str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """Give the test a fresh, empty database: postgresql://postgres@127.0.0.1:port/name."""
+    with postgres_server.database() as url:
+        yield url
