@@ -26,7 +26,9 @@ class Program:
 
 PROGRAMS = (
     Program("PostgreSQL", ("postgres",), ("postgresql",), "/usr/lib/postgresql/*/bin"),
-    Program("Valkey or Redis", ("valkey-server", "redis-server"), ("valkey-server", "redis-server")),
+    Program(
+        "Valkey or Redis", ("valkey-server", "redis-server"), ("valkey-server", "redis-server")
+    ),
     Program("nginx", ("nginx",), ("nginx-light", "nginx"), "/usr/sbin"),
     Program("Chromium", ("chromium", "chromium-browser", "google-chrome"), ("chromium",)),
 )

@@ -34,7 +34,9 @@ def hashes(name: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_holds_pins_hashes_and_comments_only(name: str):
     for line in read(name).splitlines():
-        assert not line or line.lstrip().startswith("#") or PIN.fullmatch(line) or HASH.fullmatch(line)
+        assert (
+            not line or line.lstrip().startswith("#") or PIN.fullmatch(line) or HASH.fullmatch(line)
+        )
     assert pins(name)
     assert all(hashes(name)[package] for package in pins(name))
 
