@@ -1,6 +1,7 @@
 """Owns what the pretend vendor remembers: calls received, totals, account scripts, recordings.
 
-It must not know of sockets. Bodies are kept only when small, so that tests can compare bytes.
+It must not know of sockets. Bodies are kept so that tests can compare bytes, large ones only
+of the last few calls.
 """
 
 import hashlib
@@ -14,7 +15,8 @@ from tollbridge.demo.fake_reply import Recording
 from tollbridge.demo.fake_script import Ask, Script
 
 _CALLS_KEPT = 5_000
-_BODY_KEPT = 4_096
+_SMALL_BODY = 4_096
+_LARGE_BODIES_KEPT = 16
 
 
 @dataclass(slots=True)
@@ -26,7 +28,6 @@ class Call:
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
     body_bytes: int
-    body_sha256: str
     ask: Ask | None = None
     tag: str = ""
     status: int = 0
@@ -38,8 +39,12 @@ class Call:
         return next((value.decode("latin-1") for key, value in self.headers if key == name), "")
 
     def facts(self) -> dict[str, object]:
-        """Return the call's metadata as plain values for JSON; `body` only as size and hash."""
+        """Return the call's metadata as plain values for JSON; of its body size and hash.
+
+        The hash is empty when the body is no longer kept.
+        """
         ask = self.ask or Ask()
+        kept = len(self.body) == self.body_bytes
         return {
             "path": self.path,
             "authorization": self.header(b"authorization"),
@@ -55,7 +60,7 @@ class Call:
             "tokens_out": self.tokens_out,
             "state": self.state,
             "body_bytes": self.body_bytes,
-            "body_sha256": self.body_sha256 or hashlib.sha256(self.body).hexdigest(),
+            "body_sha256": hashlib.sha256(self.body).hexdigest() if kept else "",
         }
 
 
@@ -72,6 +77,7 @@ class Books:
     """All that the pretend vendor remembers since its start or the last reset."""
 
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
+    large: deque[Call] = field(default_factory=lambda: deque(maxlen=_LARGE_BODIES_KEPT))
     accounts: dict[str, AccountScript] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
     by_model: Counter[str] = field(default_factory=Counter)
@@ -83,10 +89,12 @@ class Books:
     def receive(self, path: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Call:
         """Enter a call; its secret is the bearer's, or empty."""
         secret = next((value for name, value in headers if name == b"authorization"), b"")
-        small = len(body) <= _BODY_KEPT
-        digest = "" if small else hashlib.sha256(body).hexdigest()
         bearer = secret.decode("latin-1").removeprefix("Bearer ")
-        call = Call(path, bearer, tuple(headers), body if small else b"", len(body), digest)
+        call = Call(path, bearer, tuple(headers), body, len(body))
+        if len(body) > _SMALL_BODY:
+            if len(self.large) == _LARGE_BODIES_KEPT:
+                self.large[0].body = b""
+            self.large.append(call)
         self.calls.append(call)
         self.count += 1
         return call
@@ -118,6 +126,7 @@ class Books:
     def reset(self) -> None:
         """Forget everything but the streams that are still open."""
         self.calls.clear()
+        self.large.clear()
         self.accounts.clear()
         self.recordings.clear()
         self.by_model.clear()
