@@ -1,0 +1,1 @@
+"""The JSON control plane and configuration as a file."""

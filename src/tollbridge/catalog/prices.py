@@ -1,0 +1,98 @@
+"""Owns price values: what a model costs by bucket, tier and counted item (money.md). Pure.
+
+Nano-dollars per million tokens for buckets, nano-dollars each for counted items. It must not know
+where prices are stored nor what a call used.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from tollbridge.protocols.usage import TOKEN_BUCKETS
+
+_OUTPUT_BUCKETS = frozenset({"audio_output", "image_output"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What a million tokens of each bucket cost, in nano-dollars."""
+
+    input: int
+    cache_read: int
+    cache_write_5m: int
+    cache_write_1h: int
+    output: int
+    audio_input: int
+    audio_output: int
+    image_input: int
+    image_output: int
+
+    @classmethod
+    def filled(cls, given: Mapping[str, int]) -> Self:
+        """Return rates from the buckets that the operator priced; what is missing is never free.
+
+        Missing input-side buckets cost what `input` costs, missing output-side ones what `output`
+        costs. Without both of these only counted items are sold: their tokens cost 0.
+        ValueError for a bucket that does not exist or a price below zero.
+        """
+        for name, price in given.items():
+            if name not in TOKEN_BUCKETS:
+                raise ValueError(f"{name} is not a token bucket")
+            if price < 0:
+                raise ValueError(f"{name}: a price must not be negative")
+        if given and not {"input", "output"} <= given.keys():
+            raise ValueError("input and output must both be priced")
+        return cls(**{name: given.get(name, given.get(_base(name), 0)) for name in TOKEN_BUCKETS})
+
+    def of(self, bucket: str) -> int:
+        """Return the price of a million tokens of the bucket that is named in TOKEN_BUCKETS."""
+        price: int = getattr(self, bucket)
+        return price
+
+
+def _base(bucket: str) -> str:
+    return "output" if bucket in _OUTPUT_BUCKETS else "input"
+
+
+@dataclass(frozen=True, slots=True)
+class Tier:
+    """Rates of calls whose input tokens, cached ones included, are more than `above`."""
+
+    above: int
+    rates: Rates
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePrice:
+    """What one image of a size and quality costs, in nano-dollars; "*" stands for any."""
+
+    size: str
+    quality: str
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """The list price of a model, as one row of the price table says it."""
+
+    id: int
+    model: str
+    rates: Rates
+    tiers: tuple[Tier, ...] = ()
+    request: int = 0
+    second: int = 0
+    character: int = 0
+    web_search: int = 0
+    images: tuple[ImagePrice, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Keep the highest tier first, so that the first match is the right one."""
+        ordered = tuple(sorted(self.tiers, key=lambda tier: -tier.above))
+        object.__setattr__(self, "tiers", ordered)
+
+    def rates_for(self, tokens_in: int) -> Rates:
+        """Return the rates of a call with that many input tokens in all."""
+        for tier in self.tiers:
+            if tokens_in > tier.above:
+                return tier.rates
+        return self.rates

@@ -1,0 +1,170 @@
+"""Owns the immutable view of the catalogue that the relay reads. Pure: no database, no clock.
+
+A new snapshot replaces the old one as a whole; a call keeps the one that it began with.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from types import MappingProxyType
+from typing import Self
+
+from tollbridge.catalog.prices import Price
+from tollbridge.core.errors import Profile, Surface
+from tollbridge.core.money import Multiplier
+
+_NEAREST_MAX = 3
+_NEAREST_LIKENESS = 0.6
+# Comparing costs by length, and the name is whatever a client wrote.
+_NAME_MAX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One upstream credential. `proxy` is the one to use: its own or its channel's, "" = direct."""
+
+    id: int
+    channel_id: int
+    name: str
+    platform: str
+    base_url: str
+    secret: str = field(repr=False)
+    weight: int
+    priority: int
+    compatible: bool
+    proxy: str = field(repr=False)
+    cost: Multiplier
+    stops_on_abort: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What may be sold. `name` may be a wildcard; without a price it is refused, never free.
+
+    `n_max`, `prompt_max` and `text_max` are 0 where the operator set no limit.
+    """
+
+    id: int
+    name: str
+    context: int
+    max_output: int
+    price: Price | None
+    sizes: tuple[str, ...] = ()
+    n_max: int = 0
+    prompt_max: int = 0
+    text_max: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What a user chooses. `models` are exact names; `wildcards` are prefixes, the longest first.
+
+    `rpm`, `tpm` and `concurrency` are 0 where there is no limit.
+    """
+
+    id: int
+    name: str
+    platform: str
+    surfaces: frozenset[Surface]
+    models: frozenset[str]
+    multiplier: Multiplier
+    capabilities: frozenset[str]
+    client_policy: str
+    groups: frozenset[str]
+    enabled: bool
+    accounts: tuple[Account, ...]
+    rpm: int = 0
+    tpm: int = 0
+    concurrency: int = 0
+    wildcards: tuple[str, ...] = ()
+
+    def serves(self, model: str) -> bool:
+        """Tell whether the channel's list names the model, exactly or by a wildcard."""
+        return model in self.models or (bool(self.wildcards) and model.startswith(self.wildcards))
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Settings of the whole installation that the relay needs."""
+
+    error_profile: Profile = Profile.STRICT
+    trusted_proxies: tuple[str, ...] = ()
+    allow_private_upstreams: bool = False
+
+
+def split_names(names: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """Split a list of model names into exact names and wildcard prefixes, the longest first."""
+    every = set(names)
+    stars = {name for name in every if name.endswith("*")}
+    prefixes = sorted((name[:-1] for name in stars), key=lambda prefix: (-len(prefix), prefix))
+    return frozenset(every - stars), tuple(prefixes)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The catalogue at one `change.version`. Make it by `build`, which fills in the look-ups."""
+
+    version: int
+    site: Site
+    channels: Mapping[int, Channel]
+    channels_by_name: Mapping[str, Channel]
+    models: Mapping[str, Model]
+    visible: Mapping[int, tuple[str, ...]]
+    """By channel: the exact model names that can be listed and are priced, sorted."""
+    _wildcards: Mapping[str, Model] = field(repr=False)
+    _lengths: tuple[int, ...] = field(repr=False)
+
+    @classmethod
+    def build(
+        cls, version: int, site: Site, channels: Iterable[Channel], models: Iterable[Model]
+    ) -> Self:
+        """Return the snapshot of these channels and models with every look-up precomputed."""
+        by_id = {channel.id: channel for channel in channels}
+        by_name = {model.name: model for model in models}
+        stars = {name[:-1]: model for name, model in by_name.items() if name.endswith("*")}
+        lengths = tuple(sorted({len(prefix) for prefix in stars}, reverse=True))
+        bare = cls(
+            version=version,
+            site=site,
+            channels=MappingProxyType(by_id),
+            channels_by_name=MappingProxyType({one.name: one for one in by_id.values()}),
+            models=MappingProxyType(by_name),
+            visible=MappingProxyType({}),
+            _wildcards=MappingProxyType(stars),
+            _lengths=lengths,
+        )
+        visible = {channel.id: bare._listed(channel) for channel in by_id.values()}
+        object.__setattr__(bare, "visible", MappingProxyType(visible))
+        return bare
+
+    def model(self, name: str) -> Model | None:
+        """Return what is sold under a name: exactly, else by the longest wildcard; else None."""
+        exact = self.models.get(name)
+        if exact is not None:
+            return exact
+        for length in self._lengths:
+            found = self._wildcards.get(name[:length])
+            if found is not None:
+                return found
+        return None
+
+    def nearest(self, name: str, among: Iterable[str]) -> list[str]:
+        """Return at most three of the names that look most like `name`, the likest first."""
+        asked = name[:_NAME_MAX].lower()
+        matcher = SequenceMatcher(a="", b=asked)
+        likely: list[tuple[float, str]] = []
+        for candidate in among:
+            matcher.set_seq1(candidate.lower())
+            if matcher.quick_ratio() >= _NEAREST_LIKENESS:
+                likeness = matcher.ratio()
+                if likeness >= _NEAREST_LIKENESS:
+                    likely.append((-likeness, candidate))
+        return [candidate for _, candidate in sorted(likely)[:_NEAREST_MAX]]
+
+    def _listed(self, channel: Channel) -> tuple[str, ...]:
+        exact = {name for name in self.models if not name.endswith("*") and channel.serves(name)}
+        return tuple(sorted(name for name in exact | channel.models if self._is_priced(name)))
+
+    def _is_priced(self, name: str) -> bool:
+        model = self.model(name)
+        return model is not None and model.price is not None

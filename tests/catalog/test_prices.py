@@ -1,0 +1,62 @@
+"""Proof that no bucket is free by omission and that the right tier is picked."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tollbridge.catalog.prices import Price, Rates, Tier
+from tollbridge.protocols.usage import TOKEN_BUCKETS
+
+RATES = Rates.filled({"input": 2, "output": 10})
+
+
+def test_an_unpriced_bucket_costs_what_its_side_costs():
+    for bucket in TOKEN_BUCKETS:
+        expected = 10 if bucket in {"output", "audio_output", "image_output"} else 2
+        assert RATES.of(bucket) == expected
+
+
+def test_a_priced_bucket_keeps_its_price_even_zero():
+    rates = Rates.filled({"input": 2, "output": 10, "cache_read": 0, "audio_output": 7})
+    assert (rates.cache_read, rates.audio_output, rates.cache_write_5m) == (0, 7, 2)
+
+
+def test_no_bucket_at_all_means_that_only_items_are_sold():
+    assert {Rates.filled({}).of(bucket) for bucket in TOKEN_BUCKETS} == {0}
+
+
+@pytest.mark.parametrize(
+    ("given_prices", "reason"),
+    [
+        ({"input": 1}, "both"),
+        ({"output": 1}, "both"),
+        ({"cache_read": 1}, "both"),
+        ({"input": 1, "output": 1, "reasoning": 1}, "not a token bucket"),
+        ({"input": -1, "output": 1}, "negative"),
+    ],
+)
+def test_half_a_price_is_refused(given_prices: dict[str, int], reason: str):
+    with pytest.raises(ValueError, match=reason):
+        Rates.filled(given_prices)
+
+
+@given(
+    st.dictionaries(st.sampled_from(TOKEN_BUCKETS), st.integers(1, 10**12)),
+    st.integers(1, 10**12),
+    st.integers(1, 10**12),
+)
+def test_no_token_is_ever_free_once_both_sides_are_priced(
+    buckets: dict[str, int], price_in: int, price_out: int
+):
+    rates = Rates.filled({**buckets, "input": price_in, "output": price_out})
+    assert all(rates.of(bucket) > 0 for bucket in TOKEN_BUCKETS)
+
+
+@given(st.sets(st.integers(0, 1000), max_size=5), st.integers(0, 1001))
+def test_the_highest_tier_below_the_tokens_applies(thresholds: set[int], tokens: int):
+    tiers = tuple(
+        Tier(above, Rates.filled({"input": above + 100, "output": 1})) for above in thresholds
+    )
+    passed = [above for above in thresholds if tokens > above]
+    expected = max(passed) + 100 if passed else RATES.input
+    assert Price(1, "m", RATES, tiers).rates_for(tokens).input == expected
