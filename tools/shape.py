@@ -17,12 +17,15 @@ from pathlib import Path
 FILE_LINES = 400
 FUNCTION_LINES = 60
 
-# Figures that people look at may be floats; what is charged may not.
-MONEY_FILES = (
+# Nothing in these may be a float. Elsewhere in billing a deadline in seconds may, but no call of
+# `float` turns something into one.
+ARITHMETIC = (
     "src/tollbridge/core/money.py",
     "src/tollbridge/catalog/prices.py",
-    "src/tollbridge/billing/",
+    "src/tollbridge/billing/bounds.py",
+    "src/tollbridge/billing/pricing.py",
 )
+BILLING = "src/tollbridge/billing/"
 
 # Built from pieces, so that this file obeys its own rule.
 _HOSTS = ("py" + "pi", "python" + "hosted", "npm" + "js", "crates" + r"\.io")
@@ -68,15 +71,30 @@ def long_functions(path: str, tree: ast.AST) -> Iterator[Finding]:
 
 
 def floats(path: str, tree: ast.AST) -> Iterator[Finding]:
-    """Find floats in files that handle money: `float(...)`, a float literal, a float annotation."""
-    if not path.startswith(MONEY_FILES):
+    """Find floats near money: names, literals and true division in ARITHMETIC, calls in BILLING."""
+    strict = path in ARITHMETIC
+    if not strict and not path.startswith(BILLING):
         return
     for node in ast.walk(tree):
-        named = isinstance(node, ast.Name) and node.id == "float"
-        literal = isinstance(node, ast.Constant) and isinstance(node.value, float)
-        if named or literal:
-            line = getattr(node, "lineno", 1)
+        match node:
+            case ast.Call(func=ast.Name(id="float")):
+                found = not strict  # there its name is found already
+            case ast.Name(id="float") | ast.Constant(value=float()) | ast.Div():
+                found = strict
+            case _:
+                found = False
+        if found:
+            line = getattr(node, "lineno", 0) or _line_of(tree, node)
             yield Finding(path, line, "a float near money: use integer nano-dollars")
+
+
+def _line_of(tree: ast.AST, operator: ast.AST) -> int:
+    """Return the line of the operation that an operator, which has no place, belongs to."""
+    return next(
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp | ast.AugAssign) and node.op is operator
+    )
 
 
 def forbidden(path: str, text: str) -> Iterator[Finding]:

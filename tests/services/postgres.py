@@ -167,7 +167,7 @@ class Server:
                 extra_groups=None if self._user is None else [],
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads are about at this moment
             )
         return self._answers(self._process)
 

@@ -32,11 +32,24 @@ def test_a_function_of_60_lines_passes_and_one_more_does_not(keyword: str):
     ]
 
 
-@pytest.mark.parametrize("text", ["x = float(y)", "x = 0.5", "def f(x: float) -> int: ..."])
-def test_floats_are_found_near_money_only(text: str):
+FLOAT = "a float near money: use integer nano-dollars"
+
+
+@pytest.mark.parametrize("text", ["x = 0.5", "x: float", "x = float(y)", "x = y / 2", "x /= 2"])
+def test_arithmetic_files_have_no_floats_at_all(text: str):
     for path in ("src/tollbridge/billing/pricing.py", "src/tollbridge/core/money.py"):
-        assert reasons(path, text) == [f"{path}:1: a float near money: use integer nano-dollars"]
-    assert reasons("src/tollbridge/web/charts.py", text) == []
+        assert reasons(path, f"\n{text}") == [f"{path}:2: {FLOAT}"]
+    assert reasons("src/tollbridge/billing/ledger.py", text) == []
+
+
+def test_a_call_of_float_is_found_in_billing_only():
+    path = "src/tollbridge/billing/ledger.py"
+    assert reasons(path, "x = float(y)") == [f"{path}:1: {FLOAT}"]
+    assert reasons("src/tollbridge/web/charts.py", "x = float(y)") == []
+
+
+def test_integer_division_passes():
+    assert reasons("src/tollbridge/core/money.py", "x = y // 2") == []
 
 
 @pytest.mark.parametrize(
