@@ -76,7 +76,9 @@ def test_format_and_parse_are_inverse(nano: int) -> None:
         assert format_usd(-nano) == "-" + format_usd(nano)
 
 
-@given(st.integers(min_value=-(10**30), max_value=10**30), st.integers(min_value=1, max_value=10**20))
+@given(
+    st.integers(min_value=-(10**30), max_value=10**30), st.integers(min_value=1, max_value=10**20)
+)
 def test_ceil_div_rounds_up(a: int, b: int) -> None:
     quotient = ceil_div(a, b)
     assert (quotient - 1) * b < a <= quotient * b

@@ -26,7 +26,12 @@ def test_tokens_in_is_the_sum_of_every_input_bucket() -> None:
     powers = {bucket: 10**place for place, bucket in enumerate(TOKEN_BUCKETS)}
     outputs = {"output", "audio_output", "image_output"}
     expected = sum(power for bucket, power in powers.items() if bucket not in outputs)
-    assert Usage(**powers, reasoning=7, request=1, images=(ImageCount("1024x1024", "high", 2),)).tokens_in() == expected
+    assert (
+        Usage(
+            **powers, reasoning=7, request=1, images=(ImageCount("1024x1024", "high", 2),)
+        ).tokens_in()
+        == expected
+    )
 
 
 def test_usage_cannot_be_changed() -> None:

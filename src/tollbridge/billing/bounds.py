@@ -1,0 +1,123 @@
+"""Owns the bound of a call: the most it can cost, and the output limit that makes that true.
+
+Rules: money.md, "One call", step 2. Pure; must not know purses or how a limit is written into a
+request.
+"""
+
+from dataclasses import dataclass
+
+from tollbridge.billing.pricing import MILLION, total_of
+from tollbridge.catalog.prices import Price
+from tollbridge.core.money import Multiplier, ceil_div
+from tollbridge.protocols.blobs import BlobScan
+
+_TEXT_BYTES_PER_TOKEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a call asks for, in tokens.
+
+    `input_tokens`: at most so many go in (`input_bound`). `limit`: the client's own output limit
+    for each choice, None without one. `copies`: choices in all (n, best_of, prompts; >= 1).
+    `max_output`: the model's limit for each choice, 0 when it has no output. `floor_tokens`: output
+    tokens of the whole call below which it is not worth sending. `share`: at most one part in so
+    many of the free money is held beyond the floor (>= 1). `media_in`, `media_out`: whether images
+    or audio may be billed in or out; `searches`: web searches at most.
+    """
+
+    input_tokens: int
+    limit: int | None
+    copies: int
+    max_output: int
+    floor_tokens: int
+    share: int
+    media_in: bool = True
+    media_out: bool = False
+    searches: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What to hold: `amount` nano-dollars (>= 1), which the call cannot exceed.
+
+    `output_limit` is to be written into the request, for each choice; None leaves the request as it
+    is. `worst` is what the call could have cost without a written limit.
+    """
+
+    amount: int
+    output_limit: int | None
+    worst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unaffordable:
+    """The free money does not pay for the least worth sending.
+
+    `affordable_tokens` is the output limit for each choice that it would pay for; 0 when it does
+    not even pay for the input and one token.
+    """
+
+    affordable_tokens: int
+
+
+def input_bound(body_bytes: int, blobs: BlobScan, context: int, blob_tokens: int) -> int:
+    """Return the most input tokens that a body of so many bytes can be, in a context window."""
+    if blobs.opaque:
+        return context
+    text = ceil_div(body_bytes - blobs.bytes, _TEXT_BYTES_PER_TOKEN)
+    return min(context, text + blob_tokens * blobs.count)
+
+
+def bound(ask: Ask, price: Price, multiplier: Multiplier, available: int) -> Bound | Unaffordable:
+    """Return what to hold of `available` nano-dollars (the poorest purse's free money).
+
+    Any usage within the ask's input and the resulting output limit is charged at most the amount.
+    A call without a client's limit always gets one written. Raises AmountTooLarge.
+    """
+    fixed, per_token = _rates(ask, price)
+    limit = ask.max_output if ask.limit is None else ask.limit
+    worst = total_of(fixed + limit * per_token, multiplier) or 1
+    affordable = available // ask.share
+    if worst <= affordable:
+        return Bound(worst, _unless_own(ask, limit), worst)
+    floor_limit = min(limit, max(ask.floor_tokens // ask.copies, 1))
+    floor = total_of(fixed + floor_limit * per_token, multiplier) or 1
+    if floor > available:
+        return Unaffordable(max(min(_payable(available, multiplier, fixed, per_token), limit), 0))
+    hold = max(floor, affordable)
+    if worst <= hold:
+        return Bound(worst, _unless_own(ask, limit), worst)
+    limit = _payable(hold, multiplier, fixed, per_token)
+    return Bound(total_of(fixed + limit * per_token, multiplier), limit, worst)
+
+
+def _unless_own(ask: Ask, limit: int) -> int | None:
+    """Return the limit to write: none when the request carries it or there is no output."""
+    return None if ask.limit is not None or limit == 0 else limit
+
+
+def _payable(hold: int, multiplier: Multiplier, fixed: int, per_token: int) -> int:
+    """Return the largest limit whose bound is within a hold; negative when the input is not."""
+    if hold <= 0 or not per_token:
+        return 0
+    return (hold * multiplier.den * MILLION // multiplier.num - fixed) // per_token
+
+
+def _rates(ask: Ask, price: Price) -> tuple[int, int]:
+    """Return (all but the output, output of one token in each choice) in parts of a nano-dollar.
+
+    Dearest bucket and tier throughout: which tier and bucket it will be, nobody knows before.
+    """
+    dearest_in = dearest_out = 0
+    for rates in (price.rates, *[tier.rates for tier in price.tiers]):
+        dearest_in = max(
+            dearest_in, rates.input, rates.cache_read, rates.cache_write_5m, rates.cache_write_1h
+        )
+        dearest_out = max(dearest_out, rates.output)
+        if ask.media_in:
+            dearest_in = max(dearest_in, rates.audio_input, rates.image_input)
+        if ask.media_out:
+            dearest_out = max(dearest_out, rates.audio_output, rates.image_output)
+    items = price.request + price.web_search * ask.searches
+    return ask.input_tokens * dearest_in + items * MILLION, ask.copies * dearest_out
