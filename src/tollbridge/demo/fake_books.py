@@ -145,4 +145,5 @@ class Books:
 
     def last(self, count: int) -> bytes:
         """Return the metadata of the last calls as a JSON list, oldest first."""
-        return msgspec.json.encode([call.facts() for call in list(self.calls)[-count:]])
+        shown = list(self.calls)[max(0, len(self.calls) - count) :]
+        return msgspec.json.encode([call.facts() for call in shown])
