@@ -35,9 +35,9 @@ def ask(*, stream: bool = False, **fake: object) -> dict[str, Any]:
     return {"model": "gpt-x", "messages": messages, "stream": stream, "fake": fake}
 
 
-async def collect(reply: httpx2.Response, into: list[bytes]) -> None:
+async def collect(reply: httpx2.Response, into: bytearray) -> None:
     async for piece in reply.aiter_raw():
-        into.append(piece)
+        into += piece
 
 
 async def until(upstream: FakeUpstream, state: str) -> None:
@@ -89,11 +89,11 @@ async def test_cut_unary(client: httpx2.AsyncClient, fake: dict[str, object]) ->
 
 
 async def test_cut_stream_delivers_what_came_before(client: httpx2.AsyncClient) -> None:
-    got: list[bytes] = []
+    got = bytearray()
     async with client.stream("POST", CHAT, json=ask(stream=True, cut_after=3)) as reply:
         with pytest.raises(httpx2.TransportError):
             await collect(reply, got)
-    assert b"".join(got).count(b"data: ") == 3
+    assert got.count(b"data: ") == 3
 
 
 async def test_leaving_aborts(upstream: FakeUpstream, client: httpx2.AsyncClient) -> None:
