@@ -49,14 +49,11 @@ class Writer(Protocol):
 class Gauges(Protocol):
     """Where the ledger reports to; the metrics registry implements it."""
 
-    def committed(self, items: int, took_s: float) -> None:
-        """A batch of `items` took `took_s` seconds."""
+    hold_refused: Callable[[], None]
+    operator_loss: Callable[[float], None]
 
-    def lost(self, nano: int) -> None:
-        """The operator bore `nano` nano-dollars of a call."""
-
-    def hold_refused(self) -> None:
-        """A hold was refused for lack of money."""
+    def committed(self, batch: int, seconds: float) -> None:
+        """A batch of `batch` items took `seconds`."""
 
 
 class _View:
@@ -189,22 +186,17 @@ class Ledger:
         self, answers: list[tuple[Item, Any]], purses: dict[int, Figures], took_s: float
     ) -> None:
         """Take over what became durable and wake the calls that wait for it."""
-        views = self._views
-        for purse, figures in purses.items():
-            view = views.get(purse)
-            if view is None:
-                views[purse] = _View(figures)
-            else:
-                view.available, view.held = figures
         for item, answer in answers:
             self._answer(item, answer)
+        # After the answers: a look in the same batch saw figures from before its later items.
+        self._saw(purses)
         self._gauges.committed(len(answers), took_s)
         while self._waiting and self._done(self._waiting[0]):
             self._waiting.popleft()
         if self._late and not self._waiting:
             self._late = False
-        if len(views) > _VIEWS_MAX:
-            self._views = {purse: view for purse, view in views.items() if view.unconfirmed}
+        if len(self._views) > _VIEWS_MAX:
+            self._views = {purse: view for purse, view in self._views.items() if view.unconfirmed}
 
     def _answer(self, item: Item, answer: Any) -> None:
         if type(item) is Hold:
@@ -215,7 +207,7 @@ class Ledger:
         elif type(item) is Look and isinstance(answer, dict):
             self._saw(answer)
         elif isinstance(answer, SettleResult) and answer.loss:
-            self._gauges.lost(answer.loss)
+            self._gauges.operator_loss(answer.loss)
         future = item.future
         if future is None or future.done():
             return

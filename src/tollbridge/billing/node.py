@@ -1,0 +1,78 @@
+"""Owns the life of the books in this process: opened once, written by one thread, closed in order.
+
+Puts together the lock, the recovery, the writer and the ledger for one SQLite file (money.md,
+"Engines"). PostgreSQL gets a node of its own kind.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from tollbridge.billing.ledger import Gauges, Ledger
+from tollbridge.billing.recovery import reclaim
+from tollbridge.core.settings import Settings
+from tollbridge.storage.disk import DatabaseLock, Reserve
+from tollbridge.storage.group_commit import GroupCommit
+from tollbridge.storage.ledger_sqlite import SqliteBook
+
+_NODE_ID = 1
+
+
+class SqliteNode:
+    """The one node of a SQLite file. Make it, `start` it inside the loop, `stop` it at the end."""
+
+    def __init__(self, path: Path, settings: Settings) -> None:
+        self._settings = settings
+        self._path = path
+        self._lock = DatabaseLock(path)
+        self._reserve = Reserve(path, settings.reserve_file_bytes, settings.min_free_disk_bytes)
+        self._writer: GroupCommit | None = None
+        self.book: SqliteBook
+        self.ledger: Ledger
+        self.reclaimed = 0
+
+    def start(
+        self,
+        gauges: Gauges,
+        on_broken: Callable[[str], None],
+        *,
+        connection_class: type[sqlite3.Connection] = sqlite3.Connection,
+    ) -> Ledger:
+        """Lock the file, post what a dead process left, and start to write.
+
+        Raises DatabaseInUse when another process serves from the file.
+        """
+        self._lock.take()
+        self._reserve.keep()
+        self.book = SqliteBook(self._path, _NODE_ID, connection_class=connection_class)
+        self.book.begin_epoch("sqlite")
+        self.reclaimed = reclaim(self.book)
+        self.ledger = Ledger(
+            gauges,
+            deadline_s=self._settings.writer_deadline_s,
+            on_broken=on_broken,
+            admits=self._admits,
+        )
+        self._writer = GroupCommit(
+            self.book,
+            asyncio.get_running_loop(),
+            self.ledger,
+            make_room=self._reserve.give_up,
+        )
+        self._writer.start()
+        self.ledger.start(self._writer)
+        return self.ledger
+
+    async def stop(self, timeout_s: float) -> None:
+        """Write what is queued and let go of the file."""
+        if self._writer is not None:
+            self.ledger.stop()
+            await asyncio.get_running_loop().run_in_executor(None, self._writer.stop, timeout_s)
+        self._lock.release()
+
+    def _admits(self) -> bool:
+        if not self._reserve.admits:
+            return False
+        self._reserve.keep()
+        return True

@@ -1,0 +1,56 @@
+"""Owns the start of a node's books: the calls of a process that is gone are posted and freed.
+
+Each orphaned hold is charged what its last checkpoint says, with a usage row that says so
+(money.md, "Death and time"). Runs before the first call is taken.
+"""
+
+from msgspec import DecodeError
+
+from tollbridge.billing.bill import Bill, Ending, unpack, usage_row
+from tollbridge.core.clock import now_ms
+from tollbridge.core.money import ceil_div
+from tollbridge.protocols.usage import Usage
+from tollbridge.storage.ledger_batch import OpenHold
+from tollbridge.storage.ledger_items import Settle
+from tollbridge.storage.ledger_sqlite import SqliteBook
+
+_AT_ONCE = 256
+
+
+def reclaim(book: SqliteBook) -> int:
+    """Post every hold that stands and free the rest of it; return how many there were.
+
+    Every transaction is complete in itself, so a process that dies here is recovered the same
+    way. Raises sqlite3.Error.
+    """
+    orphans = book.adopt()
+    for at in range(0, len(orphans), _AT_ONCE):
+        book.apply([_posting(hold) for hold in orphans[at : at + _AT_ONCE]])
+    return len(orphans)
+
+
+def _posting(hold: OpenHold) -> Settle:
+    bill = _bill(hold)
+    list_cost = ceil_div(hold.covered * bill.den, bill.num) if bill.num else 0
+    ending = Ending(
+        state="reclaimed",
+        status=500,
+        error_kind="internal",
+        flags=("reclaimed",),
+        usage=Usage(input=bill.input, output=bill.output),
+        list_cost=list_cost,
+        held=hold.amount,
+        total_ms=max(now_ms() - hold.at_ms, 0),
+    )
+    return Settle(hold.tid, hold.covered, usage_row(bill, ending))
+
+
+def _bill(hold: OpenHold) -> Bill:
+    """A bill that this version cannot read must not keep the money held."""
+    try:
+        return unpack(hold.bill)
+    except DecodeError:
+        return Bill(
+            hold.tid, hold.at_ms, 0, 0, "", hold.purses[0], 0, "", None, "", "", "chat", "", False,
+            0, 1, 1, "",
+        )  # fmt: skip

@@ -1,0 +1,199 @@
+"""Owns the tries of one call: which account next, one try at it, and what a failure means.
+
+Fails over until there is content, never after it (architecture.md, "One request", step 5). It
+moves no money.
+"""
+
+import asyncio
+import secrets
+from tollbridge.billing.ledger import Ledger
+from tollbridge.catalog.snapshot import Account
+from tollbridge.core.errors import ApiError, Kind
+from tollbridge.core.settings import Settings
+from tollbridge.core.telemetry import Metrics
+from tollbridge.protocols.chat import ReplyFacts
+from tollbridge.protocols.chat_normal import Identity
+from tollbridge.relay.call import Call
+from tollbridge.relay.checkpoint import Checkpoints
+from tollbridge.relay.outbound import Outbound
+from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.plan import pick
+from tollbridge.relay.stream import End, StreamPump
+from tollbridge.relay.verdicts import Verdict, of_complaint, of_empty, of_failure, of_status
+from tollbridge.upstreams.failures import UpstreamFailure
+from tollbridge.upstreams.http1 import Http1Client
+from tollbridge.upstreams.limits import Deadlines
+from tollbridge.upstreams.openai_errors import UpstreamComplaint, read_complaint
+
+_OK = 200
+_CHANCE_BITS = 30
+
+
+class Whole:
+    """A successful unary answer: the bytes for the client and what they say of themselves."""
+
+    __slots__ = ("body", "content_type", "facts")
+
+    def __init__(self, body: bytes, content_type: bytes, facts: ReplyFacts) -> None:
+        self.body = body
+        self.content_type = content_type
+        self.facts = facts
+
+
+class Attempts:
+    """Tries accounts until one answers."""
+
+    def __init__(
+        self, client: Http1Client, ledger: Ledger, settings: Settings, metrics: Metrics
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._settings = settings
+        self._metrics = metrics
+        self._outbound = Outbound()
+        self._deadlines = Deadlines(
+            connect_s=settings.connect_timeout_s,
+            first_byte_s=settings.first_byte_timeout_s,
+            idle_s=settings.idle_timeout_s,
+            total_s=settings.total_timeout_s,
+        )
+
+    def must_have_account(self, call: Call) -> None:
+        """Raise ApiError no_account when the channel has none to try."""
+        if not call.channel.accounts:
+            raise ApiError(Kind.NO_ACCOUNT, facts={"model": call.ask.model})
+
+    async def unary(self, call: Call) -> Whole:
+        """Return the first good answer; raises ApiError when no account gave one."""
+        tried: set[int] = set()
+        while True:
+            account = self._next(call, tried)
+            started = asyncio.get_running_loop().time()
+            outcome = await self._try_unary(call, account)
+            verdict = outcome if isinstance(outcome, Verdict) else None
+            self._note(call, account, started, verdict)
+            if isinstance(outcome, Whole):
+                return outcome
+            self._go_on(call, tried, outcome)
+
+    async def stream(self, call: Call, outlet: Outlet) -> StreamPump:
+        """Return the first try that has content; raises ApiError when no account gave any."""
+        tried: set[int] = set()
+        while True:
+            account = self._next(call, tried)
+            started = asyncio.get_running_loop().time()
+            pump = await self._try_stream(call, account, outlet)
+            verdict = _judge(pump)
+            self._note(call, account, started, verdict)
+            if verdict is None:
+                return pump
+            pump.stop()
+            if pump.gone:
+                raise verdict.error
+            self._go_on(call, tried, verdict)
+
+    def _next(self, call: Call, tried: set[int]) -> Account:
+        account = pick(call.channel.accounts, tried, secrets.randbits(_CHANCE_BITS))
+        if account is None:
+            raise ApiError(Kind.NO_ACCOUNT, facts={"model": call.ask.model})
+        tried.add(account.id)
+        call.account = account
+        call.bill.account_id = account.id
+        return account
+
+    def _go_on(self, call: Call, tried: set[int], verdict: Verdict) -> None:
+        """Return when another account may be tried; raise what the client hears when not."""
+        more = len(tried) < min(self._settings.max_attempts, len(call.channel.accounts))
+        if not verdict.elsewhere or not more:
+            raise verdict.error
+
+    def _note(self, call: Call, account: Account, started: float, verdict: Verdict | None) -> None:
+        took_ms = int((asyncio.get_running_loop().time() - started) * 1000)
+        call.attempts.append((account.id, verdict.outcome if verdict else "ok", took_ms))
+        if verdict is not None:
+            self._metrics.upstream_failed(verdict.outcome)
+
+    async def _try_unary(self, call: Call, account: Account) -> "Whole | Verdict":
+        body = self._outbound.body(call, account)
+        try:
+            reply = await self._client.fetch(
+                self._outbound.target(call, account),
+                self._outbound.head(call, account, body),
+                body,
+                self._deadlines,
+                self._settings.max_reply_bytes,
+            )
+        except UpstreamFailure as failure:
+            return of_failure(failure)
+        headers = dict(reply.headers)
+        if reply.status != _OK:
+            complaint = read_complaint(reply.body)
+            return of_status(reply.status, complaint, headers.get(b"retry-after"))
+        facts = call.dialect.read_reply(reply.body)
+        if facts.error is not None:
+            return of_complaint(facts.error)
+        if facts.empty and not facts.finished and not (facts.usage and facts.usage.output):
+            return of_empty()
+        answer = reply.body
+        if account.compatible:
+            answer = call.dialect.normal(answer, _identity(call))
+        return Whole(answer, headers.get(b"content-type", b"application/json"), facts)
+
+    async def _try_stream(self, call: Call, account: Account, outlet: Outlet) -> StreamPump:
+        tap = call.dialect.tap(call.ask, account, _identity(call))
+        checkpoints = Checkpoints(call, self._ledger, self._settings.checkpoint_nano)
+        pump = StreamPump(
+            tap, outlet, checkpoints, self._settings, drains=not account.stops_on_abort
+        )
+        exchange = call.exchange
+        exchange.watcher = pump
+        if exchange.gone:
+            pump.client_gone()
+        body = self._outbound.body(call, account)
+        try:
+            pump.call = await self._client.send(
+                self._outbound.target(call, account),
+                self._outbound.head(call, account, body),
+                body,
+                pump,
+                self._deadlines,
+            )
+        except UpstreamFailure as failure:
+            pump.fail(failure)
+        if pump.end_state is End.ABORTED and pump.call is not None:
+            # The client left while we were connecting.
+            pump.call.abort()
+        await pump.begun
+        return pump
+
+
+def _identity(call: Call) -> Identity:
+    """What an answer is called where a compatible upstream does not say."""
+    return Identity(f"chatcmpl-{call.tid}", call.at_ms // 1000, call.ask.model)
+
+
+def _judge(pump: StreamPump) -> Verdict | None:
+    """Return what is wrong with a try that has begun, None when it may go to the client."""
+    tap = pump.tap
+    left = pump.gone and pump.end_state is End.ABORTED
+    if tap.content or left:
+        return None
+    if pump.failure is not None:
+        return of_failure(pump.failure)
+    if pump.body is not None:
+        return _judge_plain(pump)
+    if tap.error is not None:
+        return of_complaint(tap.error)
+    if pump.end_state is None or tap.finished or (tap.usage is not None and tap.usage.output):
+        return None
+    return of_empty()
+
+
+def _judge_plain(pump: StreamPump) -> Verdict:
+    body = pump.body or b""
+    if pump.status == _OK:
+        # A JSON document where a stream was asked for: an error inside a 200, whatever it says.
+        complaint = read_complaint(body)
+        return of_status(500, UpstreamComplaint(complaint.message, complaint.kind), None)
+    retry_after = dict(pump.headers).get(b"retry-after")
+    return of_status(pump.status, read_complaint(body), retry_after)

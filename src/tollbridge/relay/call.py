@@ -1,0 +1,50 @@
+"""Owns the state of one metered call from admission to settlement. Holds no behaviour of its own.
+
+Written by the pipeline and its steps only; nothing here comes from a body but counts and names.
+"""
+
+from tollbridge.billing.bill import Bill
+from tollbridge.catalog.prices import Price
+from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot
+from tollbridge.core.clock import now_ms
+from tollbridge.identity.keys import KeyRecord
+from tollbridge.protocols.json_peek import TopLevel
+from tollbridge.relay.dialects import Asked, Dialect
+from tollbridge.relay.exchange import Exchange
+from tollbridge.storage.ledger_items import Hold
+
+
+class Call:
+    """One call. Times are loop seconds; amounts nano-dollars; sizes bytes."""
+
+    __slots__ = (
+        "account", "amount", "ask", "at_ms", "attempts", "bill", "bodies", "channel", "dialect",
+        "exchange", "first_token_at", "has_media", "hold", "input_bound", "input_estimate", "key",
+        "model", "output_limit", "price", "purses", "snapshot", "started_at", "tid", "top",
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, tid: str, dialect: Dialect, started_at: float) -> None:
+        self.exchange = exchange
+        self.tid = tid
+        self.dialect = dialect
+        self.started_at = started_at
+        self.at_ms = now_ms()
+        self.snapshot: Snapshot
+        self.key: KeyRecord
+        self.channel: Channel
+        self.model: Model
+        self.price: Price
+        self.top: TopLevel
+        self.ask: Asked
+        self.bill: Bill
+        self.account: Account | None = None
+        self.purses: tuple[int, ...] = ()
+        self.has_media = False
+        self.input_bound = 0
+        self.input_estimate = 0
+        self.amount = 0
+        self.output_limit: int | None = None
+        self.hold: Hold | None = None
+        self.attempts: list[tuple[int, str, int]] = []
+        self.bodies: dict[bool, bytes] = {}
+        self.first_token_at: float | None = None

@@ -1,0 +1,116 @@
+"""Owns what differs between metered surfaces: how each reads, prepares and watches a call.
+
+Chat completions and legacy text completions; every surface to come is one more class here or a
+file of its own beside it. Pure: values in, values out.
+"""
+
+from typing import NamedTuple, Protocol, cast
+
+from tollbridge.catalog.snapshot import Account
+from tollbridge.core.errors import Surface
+from tollbridge.protocols import chat, completions
+from tollbridge.protocols.chat import ChatAsk, ReplyFacts
+from tollbridge.protocols.chat_normal import Identity, StreamNormaliser, normal_reply
+from tollbridge.protocols.chat_stream import ChatTap
+from tollbridge.protocols.completions import CompletionAsk
+from tollbridge.protocols.json_peek import TopLevel
+
+Asked = ChatAsk | CompletionAsk
+
+
+class Wish(NamedTuple):
+    """What a request says about its cost: output tokens a copy, copies, media out, searches."""
+
+    limit: int | None
+    copies: int
+    media_out: bool
+    searches: int
+
+
+class Dialect(Protocol):
+    """One metered surface."""
+
+    surface: Surface
+    upstream_path: bytes
+
+    def read_ask(self, top: TopLevel) -> Asked:
+        """Read the request; raises FieldError."""
+
+    def wish(self, ask: Asked) -> Wish:
+        """Say what it may cost."""
+
+    def prepare(self, top: TopLevel, ask: Asked, account: Account, limit: int | None) -> bytes:
+        """Return the body for an account, with an output limit written if there is one."""
+
+    def read_reply(self, body: bytes) -> ReplyFacts:
+        """Read a whole answer; never raises."""
+
+    def normal(self, body: bytes, identity: Identity) -> bytes:
+        """Return a compatible account's whole answer by the book."""
+
+    def tap(self, ask: Asked, account: Account, identity: Identity) -> ChatTap:
+        """Return what watches the stream of an attempt."""
+
+
+class _Chat:
+    surface = Surface.CHAT
+    upstream_path = b"/v1/chat/completions"
+
+    def read_ask(self, top: TopLevel) -> ChatAsk:
+        return chat.read_ask(top)
+
+    def wish(self, ask: ChatAsk) -> Wish:
+        media = any(kind != "text" for kind in ask.modalities)
+        return Wish(ask.limit, ask.copies, media, 1 if ask.web_search else 0)
+
+    def prepare(self, top: TopLevel, ask: ChatAsk, account: Account, limit: int | None) -> bytes:
+        return chat.prepare(
+            top,
+            ask,
+            model=None,
+            output_limit=limit,
+            force_usage=True,
+            limit_field_default="max_tokens" if account.compatible else "max_completion_tokens",
+        )
+
+    def read_reply(self, body: bytes) -> ReplyFacts:
+        return chat.read_reply(body)
+
+    def normal(self, body: bytes, identity: Identity) -> bytes:
+        return normal_reply(body, identity)
+
+    def tap(self, ask: ChatAsk, account: Account, identity: Identity) -> ChatTap:
+        if account.compatible:
+            normaliser = StreamNormaliser(identity, want_usage=ask.include_usage)
+            return ChatTap(copies=ask.copies, normaliser=normaliser)
+        return ChatTap(copies=ask.copies, hide_usage=not ask.include_usage)
+
+
+class _Completions:
+    surface = Surface.CHAT
+    upstream_path = b"/v1/completions"
+
+    def read_ask(self, top: TopLevel) -> CompletionAsk:
+        return completions.read_ask(top)
+
+    def wish(self, ask: CompletionAsk) -> Wish:
+        return Wish(ask.limit, ask.copies, media_out=False, searches=0)
+
+    def prepare(
+        self, top: TopLevel, ask: CompletionAsk, account: Account, limit: int | None
+    ) -> bytes:
+        return completions.prepare(top, ask, model=None, output_limit=limit, force_usage=True)
+
+    def read_reply(self, body: bytes) -> ReplyFacts:
+        return completions.read_reply(body)
+
+    def normal(self, body: bytes, identity: Identity) -> bytes:
+        return body
+
+    def tap(self, ask: CompletionAsk, account: Account, identity: Identity) -> ChatTap:
+        return ChatTap(copies=ask.choices, hide_usage=not ask.include_usage)
+
+
+# Each takes its own kind of ask, and only ever gets back what its own `read_ask` returned.
+CHAT = cast("Dialect", _Chat())
+COMPLETIONS = cast("Dialect", _Completions())

@@ -1,0 +1,158 @@
+"""Owns admission: who calls, what is asked, and whether this key may have it from this channel.
+
+Raises ApiError for everything refused; nothing has been held or sent by then (architecture.md,
+"One request", step 2). It must not know of upstreams.
+"""
+
+from fractions import Fraction
+from ipaddress import ip_address, ip_network
+from urllib.parse import parse_qs
+
+from tollbridge.catalog.snapshot import Channel, Model, Snapshot
+from tollbridge.core.errors import ApiError, Kind
+from tollbridge.identity.keys import KeyRecord, KeyStore
+from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal, peek
+from tollbridge.relay.call import Call
+from tollbridge.relay.exchange import Exchange
+
+_PEEK_MESSAGES = {
+    Refusal.EMPTY: "The request has no body; send a JSON object.",
+    Refusal.NOT_UTF8: "The request body is not valid UTF-8.",
+    Refusal.NOT_JSON: "The request body is not valid JSON.",
+    Refusal.NOT_OBJECT: "The request body must be a JSON object.",
+    Refusal.TOO_DEEP: "The request body is nested too deeply.",
+}
+
+
+async def authenticate(exchange: Exchange, keys: KeyStore) -> KeyRecord:
+    """Return the key's record; raises ApiError when there is no usable key in the request."""
+    secret = presented_secret(exchange)
+    if not secret:
+        raise ApiError(Kind.KEY_MISSING)
+    record = keys.cached(secret)
+    if record is KeyStore.MISSING:
+        record = await keys.find(secret)
+    if not isinstance(record, KeyRecord):
+        raise ApiError(Kind.KEY_INVALID)
+    return record
+
+
+def presented_secret(exchange: Exchange) -> bytes:
+    """Return the key as the client sent it, trimmed; empty when it sent none (contract.md)."""
+    headers = exchange.headers
+    bearer = headers.get(b"authorization", b"").strip()
+    if bearer[:7].lower() == b"bearer ":
+        return bearer[7:].strip()
+    for name in (b"x-api-key", b"x-goog-api-key"):
+        if value := headers.get(name, b"").strip():
+            return value
+    if b"key=" in exchange.query:
+        found = parse_qs(exchange.query.decode("latin-1")).get("key", [""])
+        return found[0].strip().encode("latin-1", "replace")
+    return bearer
+
+
+def check_key(key: KeyRecord, peer: str, at_ms: int) -> None:
+    """Refuse a key that is switched off, expired, its user's suspended, or used from elsewhere."""
+    facts = {"key_last6": key.last6}
+    if not key.user_active:
+        raise ApiError(Kind.USER_SUSPENDED, facts=facts)
+    if not key.enabled:
+        raise ApiError(Kind.KEY_DISABLED, facts=facts)
+    if key.expires_ms is not None and key.expires_ms <= at_ms:
+        raise ApiError(Kind.KEY_EXPIRED, facts=facts)
+    if key.ips and not _among(peer, key.ips):
+        raise ApiError(Kind.IP_DENIED, facts=facts)
+
+
+def _among(peer: str, networks: tuple[str, ...]) -> bool:
+    try:
+        address = ip_address(peer)
+    except ValueError:
+        return False
+    return any(address in ip_network(network, strict=False) for network in networks)
+
+
+def read_body(call: Call) -> None:
+    """Peek the body and read what the call asks for into `call.top` and `call.ask`."""
+    try:
+        call.top = peek(call.exchange.body)
+        call.ask = call.dialect.read_ask(call.top)
+    except PeekError as error:
+        if error.reason is Refusal.DUPLICATE_KEY:
+            raise ApiError(
+                Kind.INVALID_REQUEST,
+                "The request body names a top-level field twice.",
+                code="duplicate_field",
+            ) from None
+        raise ApiError(
+            Kind.INVALID_REQUEST, _PEEK_MESSAGES[error.reason], code="invalid_json"
+        ) from None
+    except FieldError as error:
+        raise ApiError(
+            Kind.INVALID_REQUEST,
+            f"Invalid '{error.name}': expected {error.expected}.",
+            code="invalid_value",
+            param=error.name,
+        ) from None
+
+
+def choose(call: Call) -> None:
+    """Find the channel and the model of a call, and check that the key may use both."""
+    key, snapshot, name = call.key, call.snapshot, call.ask.model
+    facts = {"model": name, "key_last6": key.last6}
+    if key.models and name not in key.models:
+        raise ApiError(Kind.MODEL_NOT_ALLOWED, facts=facts)
+    channels = _open_to(key, snapshot)
+    serving = [channel for channel in channels if channel.serves(name)]
+    model = snapshot.model(name)
+    if not serving or model is None:
+        raise ApiError(
+            Kind.MODEL_UNKNOWN, facts={**facts, "nearest": _nearest(snapshot, channels, name)}
+        )
+    surface = call.dialect.surface
+    speaking = [channel for channel in serving if surface in channel.surfaces]
+    if not speaking:
+        raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
+    if model.price is None:
+        raise ApiError(Kind.MODEL_UNPRICED, facts=facts)
+    # An `auto` key gets the cheapest channel that serves the model.
+    call.channel = min(speaking, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
+    call.model, call.price = model, model.price
+    _check_limits(call, model)
+
+
+def visible(key: KeyRecord, snapshot: Snapshot) -> list[Channel]:
+    """Return the enabled channels that this key may use; empty when there is none."""
+    if key.channel_id is not None:
+        bound = snapshot.channels.get(key.channel_id)
+        return [bound] if bound and bound.enabled else []
+    return [
+        channel
+        for channel in snapshot.channels.values()
+        if channel.enabled and ("*" in channel.groups or key.user_group in channel.groups)
+    ]
+
+
+def _open_to(key: KeyRecord, snapshot: Snapshot) -> list[Channel]:
+    channels = visible(key, snapshot)
+    if not channels and key.channel_id is not None:
+        raise ApiError(Kind.CHANNEL_DISABLED, facts={"key_last6": key.last6})
+    return channels
+
+
+def _nearest(snapshot: Snapshot, channels: list[Channel], name: str) -> str:
+    names = {model for channel in channels for model in channel.models}
+    return ", ".join(snapshot.nearest(name, names))
+
+
+def _check_limits(call: Call, model: Model) -> None:
+    limit = call.ask.limit
+    if limit is not None and limit > model.max_output:
+        raise ApiError(
+            Kind.INVALID_REQUEST,
+            f"The output limit is too large: {call.ask.model} writes at most"
+            f" {model.max_output} tokens.",
+            code="max_tokens_too_large",
+            param="max_tokens",
+        )

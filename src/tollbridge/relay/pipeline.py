@@ -1,0 +1,200 @@
+"""Owns the path of one metered call; it reads like "One request" of the architecture.
+
+Every call ends in exactly one way in the books, whatever raises and whoever leaves. Steps are in
+the files that it calls.
+"""
+
+import asyncio
+
+from tollbridge.billing.ledger import Ledger
+from tollbridge.core.clock import new_tid
+from tollbridge.core.errors import ApiError, Kind, Rendered, render
+from tollbridge.core.settings import Settings
+from tollbridge.core.telemetry import Metrics, get_logger
+from tollbridge.identity.keys import KeyStore
+from tollbridge.relay import gate
+from tollbridge.relay.attempt import Attempts
+from tollbridge.relay.call import Call
+from tollbridge.relay.exchange import Exchange
+from tollbridge.relay.leash import Leash
+from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.replies import header_lines, settled, tracing
+from tollbridge.relay.reserve import Reserve, make_bill
+from tollbridge.relay.routes import match
+from tollbridge.relay.settlement import Settlement
+from tollbridge.relay.stream import StreamPump
+from tollbridge.relay.world import World
+from tollbridge.storage.ledger_items import Settle, SettleResult
+from tollbridge.upstreams.http1 import Http1Client
+
+_log = get_logger(__name__)
+
+
+class Relay:
+    """Handles metered calls, one `handle` each."""
+
+    def __init__(
+        self,
+        world: World,
+        ledger: Ledger,
+        keys: KeyStore,
+        client: Http1Client,
+        settings: Settings,
+        metrics: Metrics,
+    ) -> None:
+        self._world = world
+        self._ledger = ledger
+        self._keys = keys
+        self._settings = settings
+        self._metrics = metrics
+        self._loop = asyncio.get_running_loop()
+        self._reserve = Reserve(ledger, settings)
+        self._attempts = Attempts(client, ledger, settings, metrics)
+        self._settlement = Settlement(ledger, metrics)
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer one request; nothing escapes but cancellation."""
+        dialect = match(exchange.path)
+        assert dialect is not None
+        call = Call(exchange, new_tid(), dialect, self._loop.time())
+        try:
+            await self._admit(call)
+        except ApiError as error:
+            self._refuse(call, error)
+            return
+        outlet = (
+            Outlet(call, self._loop, self._settings.heartbeat_s) if call.ask.stream else None
+        )
+        try:
+            await self._run(call, outlet)
+        except ApiError as error:
+            self._fail(call, outlet, error)
+        except BaseException as error:
+            # A fault of ours, or the process is ending: the call is void, its client is told.
+            _log.error("call failed", tid=call.tid, fault=type(error).__name__, exc_info=True)
+            self._fail(call, outlet, ApiError(Kind.INTERNAL))
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            if outlet is not None:
+                outlet.close()
+
+    async def _admit(self, call: Call) -> None:
+        call.snapshot = self._world.snapshot
+        if self._world.draining:
+            raise ApiError(Kind.DRAINING)
+        if not self._ledger.ready:
+            raise ApiError(Kind.DATABASE_DOWN)
+        call.key = await gate.authenticate(call.exchange, self._keys)
+        gate.check_key(call.key, call.exchange.peer, call.at_ms)
+        gate.read_body(call)
+        gate.choose(call)
+        self._attempts.must_have_account(call)
+        call.bill = make_bill(call)
+
+    async def _run(self, call: Call, outlet: Outlet | None) -> None:
+        await self._reserve.hold(call)
+        if outlet is None:
+            await self._unary(call)
+        else:
+            await self._stream(call, outlet)
+
+    async def _unary(self, call: Call) -> None:
+        leash = Leash(self._loop, self._settings.drain_cap_s)
+        call.exchange.watcher = leash
+        try:
+            whole = await self._attempts.unary(call)
+        except asyncio.CancelledError:
+            if not leash.pulled:
+                raise
+            # The client is long gone and the upstream still writes: bill what is known.
+            self._settlement.gone(call, None, 0, None)
+            return
+        finally:
+            leash.loosen()
+        await self._reserve.confirm(call)
+        facts = whole.facts
+        call.first_token_at = self._loop.time()
+        settle = self._settlement.complete(
+            call, facts.usage, facts.text_bytes, facts.model, gone=call.exchange.gone
+        )
+        result = await self._durable(call, settle, withhold=True)
+        if result is None:
+            self._answer_error(call, self._rendered(call, ApiError(Kind.DATABASE_DOWN)))
+            return
+        call.exchange.reply(
+            200,
+            b"content-type: " + whole.content_type + b"\r\n" + tracing(call)
+            + settled(result.charge, result.balance),
+            whole.body,
+        )  # fmt: skip
+
+    async def _stream(self, call: Call, outlet: Outlet) -> None:
+        pump = await self._attempts.stream(call, outlet)
+        call.first_token_at = self._loop.time()
+        try:
+            await self._reserve.confirm(call)
+        except ApiError:
+            pump.stop()
+            raise
+        pump.release()
+        await pump.ended
+        settle = self._settle_stream(call, pump)
+        if await self._durable(call, settle) is not None and pump.complete:
+            outlet.end(pump.last_frames())
+        else:
+            outlet.fail(ApiError(Kind.STREAM_BROKEN))
+
+    def _settle_stream(self, call: Call, pump: StreamPump) -> Settle:
+        tap, settlement = pump.tap, self._settlement
+        if pump.complete:
+            return settlement.complete(
+                call, tap.usage, tap.text_bytes, tap.model, gone=call.exchange.gone
+            )
+        if pump.gone:
+            return settlement.gone(call, tap.usage, tap.text_bytes, tap.model)
+        return settlement.partial(call, tap.usage, tap.text_bytes, tap.model)
+
+    async def _durable(
+        self, call: Call, settle: Settle, *, withhold: bool = False
+    ) -> SettleResult | None:
+        """Gate 2: wait until the settle is in the books; None when it is not in time.
+
+        An answer that is withheld for that costs nothing, whatever the books do later.
+        """
+        future = settle.future
+        assert future is not None
+        try:
+            if not future.done():
+                await asyncio.wait((future,), timeout=self._settings.settle_grace_s)
+            if future.done() and future.exception() is None:
+                result: SettleResult = future.result()
+                return result
+        except asyncio.CancelledError:
+            if withhold:
+                self._ledger.withhold(settle, call.purses)
+            raise
+        if withhold:
+            self._ledger.withhold(settle, call.purses)
+        return None
+
+    def _fail(self, call: Call, outlet: Outlet | None, error: ApiError) -> None:
+        rendered = self._rendered(call, error)
+        self._settlement.nothing(call, error, rendered.status)
+        if outlet is not None and outlet.started:
+            outlet.fail(error)
+        else:
+            self._answer_error(call, rendered)
+
+    def _refuse(self, call: Call, error: ApiError) -> None:
+        """Answer a call that was not admitted; it leaves no trace but a count."""
+        self._metrics.request_done(call.dialect.surface.value, error.kind.value)
+        self._answer_error(call, self._rendered(call, error))
+
+    @staticmethod
+    def _rendered(call: Call, error: ApiError) -> Rendered:
+        return render(error, call.dialect.surface, call.snapshot.site.error_profile, call.tid)
+
+    @staticmethod
+    def _answer_error(call: Call, rendered: Rendered) -> None:
+        call.exchange.reply(rendered.status, header_lines(rendered.headers), rendered.body)

@@ -1,0 +1,189 @@
+"""Owns the money before a call: its bound, its hold, and gate 1.
+
+Rules: money.md, "One call", steps 2 to 4. Raises ApiError when the money or the books are not
+there; it must not know of connections.
+"""
+
+from tollbridge.billing.bill import Bill, pack
+from tollbridge.billing.bounds import Ask as BoundAsk
+from tollbridge.billing.bounds import Bound, Unaffordable, bound, input_bound
+from tollbridge.billing.ledger import DatabaseDown, Ledger
+from tollbridge.core.errors import ApiError, Kind
+from tollbridge.core.money import format_usd
+from tollbridge.core.settings import Settings
+from tollbridge.protocols.blobs import scan
+from tollbridge.relay.call import Call
+from tollbridge.relay.meter import estimate_tokens, known_client
+from tollbridge.storage.ledger_items import HoldResult, Poisoned
+
+_BLOB_ESTIMATE_TOKENS = 1_000
+
+
+class Reserve:
+    """Sets money aside for calls."""
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self._ledger = ledger
+        self._settings = settings
+
+    async def hold(self, call: Call) -> None:
+        """Bound the call and ask for its hold; wait for it where money is short (step 3).
+
+        Raises ApiError balance_insufficient, key_limit_reached or database_down.
+        """
+        key = call.key
+        call.purses = (
+            (key.wallet_id,) if key.limit_purse_id is None else (key.wallet_id, key.limit_purse_id)
+        )
+        self._measure_input(call)
+        fresh = await self._affordable(call)
+        if self._ledger.must_wait(call.purses, call.amount):
+            await self._hold_first(call, fresh=fresh)
+        else:
+            self._ask(call)
+
+    async def confirm(self, call: Call) -> None:
+        """Gate 1: return once the hold is durable; raises ApiError when it is refused for good."""
+        if not (await self._result(call)).ok:
+            # Money came and went since the call was sent: ask once more with fresh figures.
+            await self._look(call)
+            self._ask(call)
+            result = await self._result(call)
+            if not result.ok:
+                raise self._short(call, result.short, 0)
+
+    def _measure_input(self, call: Call) -> None:
+        body = call.exchange.body
+        blobs = scan(body)
+        settings = self._settings
+        call.has_media = blobs.count > 0 or blobs.opaque
+        call.input_bound = input_bound(len(body), blobs, call.model.context, settings.blob_tokens)
+        call.input_estimate = min(
+            call.input_bound,
+            estimate_tokens(len(body) - blobs.bytes) + blobs.count * _BLOB_ESTIMATE_TOKENS,
+        )
+
+    async def _affordable(self, call: Call) -> bool:
+        """Bound the call by what is free; return whether the figures used were just read."""
+        free = self._ledger.free(call.purses)
+        fresh = free is None
+        if fresh:
+            free = await self._look(call)
+        if not self._bound(call, free or 0):
+            # Only fresh figures may refuse a call.
+            if not fresh:
+                free = await self._look(call)
+                fresh = True
+            if not self._bound(call, free or 0):
+                raise self._unaffordable(call, free or 0)
+        return fresh
+
+    async def _hold_first(self, call: Call, *, fresh: bool) -> None:
+        self._ask(call)
+        result = await self._result(call)
+        if result.ok:
+            return
+        free = await self._look(call)
+        if not self._bound(call, free):
+            raise self._unaffordable(call, free)
+        self._ask(call)
+        result = await self._result(call)
+        if not result.ok:
+            raise self._short(call, result.short, 0)
+
+    async def _look(self, call: Call) -> int:
+        try:
+            await self._ledger.look(call.purses)
+        except DatabaseDown:
+            raise ApiError(Kind.DATABASE_DOWN) from None
+        return self._ledger.free(call.purses) or 0
+
+    def _bound(self, call: Call, free: int) -> bool:
+        outcome = self._try_bound(call, free)
+        if isinstance(outcome, Unaffordable):
+            return False
+        call.amount = outcome.amount
+        call.output_limit = outcome.output_limit
+        return True
+
+    def _try_bound(self, call: Call, free: int) -> Bound | Unaffordable:
+        settings = self._settings
+        wish = call.dialect.wish(call.ask)
+        ask = BoundAsk(
+            input_tokens=call.input_bound,
+            limit=wish.limit,
+            copies=wish.copies,
+            max_output=call.model.max_output,
+            floor_tokens=settings.hold_floor_tokens,
+            share=settings.hold_share,
+            media_in=call.has_media,
+            media_out=wish.media_out,
+            searches=wish.searches,
+        )
+        return bound(ask, call.price, call.channel.multiplier, free)
+
+    def _ask(self, call: Call) -> None:
+        call.hold = self._ledger.hold(
+            call.tid, call.purses, call.amount, call.at_ms, pack(call.bill)
+        )
+
+    async def _result(self, call: Call) -> HoldResult:
+        assert call.hold is not None
+        assert call.hold.future is not None
+        try:
+            result: HoldResult = await call.hold.future
+        except DatabaseDown:
+            raise ApiError(Kind.DATABASE_DOWN) from None
+        except Poisoned:
+            call.hold = None
+            raise ApiError(Kind.INTERNAL) from None
+        if not result.ok:
+            call.hold = None
+        return result
+
+    def _unaffordable(self, call: Call, free: int) -> ApiError:
+        outcome = self._try_bound(call, free)
+        affordable = outcome.affordable_tokens if isinstance(outcome, Unaffordable) else 0
+        return self._short(call, self._poorest(call), affordable)
+
+    def _poorest(self, call: Call) -> int:
+        return min(call.purses, key=lambda purse: self._ledger.free((purse,)) or 0)
+
+    def _short(self, call: Call, purse: int | None, affordable: int) -> ApiError:
+        of_key = purse is not None and purse == call.key.limit_purse_id
+        kind = Kind.KEY_LIMIT_REACHED if of_key else Kind.BALANCE_INSUFFICIENT
+        free = max(self._ledger.free(call.purses) or 0, 0)
+        advice = (
+            f" With max_tokens of {affordable} or less it would fit." if affordable > 0 else ""
+        )
+        whose = "The key's spending limit" if of_key else "The balance"
+        return ApiError(
+            kind,
+            f"{whose} does not cover this call: ${format_usd(free)} is free.{advice}",
+            facts={"key_last6": call.key.last6, "model": call.ask.model},
+        )
+
+
+def make_bill(call: Call) -> Bill:
+    """Return the bill of an admitted call, before any account has been tried."""
+    key, channel = call.key, call.channel
+    return Bill(
+        tid=call.tid,
+        at_ms=call.at_ms,
+        user_id=key.user_id,
+        key_id=key.id,
+        key_name=key.name,
+        wallet_id=key.wallet_id,
+        channel_id=channel.id,
+        channel_name=channel.name,
+        account_id=None,
+        model_asked=call.ask.model,
+        model_sent=call.ask.model,
+        surface=call.dialect.surface.value,
+        platform=channel.platform,
+        stream=call.ask.stream,
+        price_id=call.price.id,
+        num=channel.multiplier.num,
+        den=channel.multiplier.den,
+        client=known_client(call.exchange.headers),
+    )

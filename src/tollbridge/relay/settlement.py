@@ -1,0 +1,139 @@
+"""Owns the end of a call: its usage, its cost, its usage row; one row of the end table each.
+
+Rules: money.md, "One call", steps 6 and 7, and the end table. Every way out of the pipeline passes
+here exactly once; it hands the ledger a settle (or a record, when nothing was held).
+"""
+
+import asyncio
+
+import msgspec
+
+from tollbridge.billing.bill import Ending, usage_row
+from tollbridge.billing.ledger import Ledger
+from tollbridge.core.errors import ApiError, Kind
+from tollbridge.core.telemetry import Metrics
+from tollbridge.protocols.usage import Usage
+from tollbridge.relay.call import Call
+from tollbridge.relay.meter import costs, estimated_usage, own_cost, with_request
+from tollbridge.storage.ledger_items import Settle
+
+_CLIENT_CLOSED = 499
+
+
+class Settlement:
+    """Ends calls in the books."""
+
+    def __init__(self, ledger: Ledger, metrics: Metrics) -> None:
+        self._ledger = ledger
+        self._metrics = metrics
+        self._loop = asyncio.get_running_loop()
+
+    def complete(
+        self,
+        call: Call,
+        usage: Usage | None,
+        text_bytes: int,
+        model_answered: str | None,
+        *,
+        gone: bool = False,
+    ) -> Settle:
+        """The upstream finished its answer: exact where it told the usage, else estimated."""
+        flags = [] if usage is not None else ["estimated"]
+        if gone:
+            flags.append("client_disconnected")
+        return self._charge(
+            call, "complete", usage, text_bytes, model_answered, flags, _CLIENT_CLOSED if gone else 200
+        )
+
+    def gone(self, call: Call, usage: Usage | None, text_bytes: int, model: str | None) -> Settle:
+        """The client left and the upstream was stopped: the input and what was streamed."""
+        flags = ["client_disconnected"] if usage is not None else ["client_disconnected", "estimated"]
+        return self._charge(call, "client_gone", usage, text_bytes, model, flags, _CLIENT_CLOSED)
+
+    def partial(
+        self, call: Call, usage: Usage | None, text_bytes: int, model: str | None
+    ) -> Settle:
+        """The upstream was cut after content: the input and what was streamed."""
+        flags = ["partial"] if usage is not None else ["partial", "estimated"]
+        return self._charge(call, "partial", usage, text_bytes, model, flags, 200)
+
+    def nothing(self, call: Call, error: ApiError, status: int) -> None:
+        """The call came to nothing: it costs nothing, and its row says why."""
+        state = _state_of_nothing(call, error)
+        ending = self._ending(call, state, status, Usage(), None, (), error_kind=error.kind.value)
+        row = usage_row(call.bill, ending)
+        if call.hold is None:
+            self._ledger.record(row)
+        else:
+            # In the queue this comes after the hold, so it also ends one that is on its way.
+            self._ledger.settle(call.tid, 0, row)
+        self._metrics.request_done(call.dialect.surface.value, state)
+
+    def _charge(  # noqa: PLR0913  (one end of a call)
+        self,
+        call: Call,
+        state: str,
+        usage: Usage | None,
+        text_bytes: int,
+        model_answered: str | None,
+        flags: list[str],
+        status: int,
+    ) -> Settle:
+        told = usage if usage is not None else estimated_usage(call.input_estimate, text_bytes)
+        used = with_request(told, call.price)
+        cost, list_nano = costs(used, call.price, call.channel.multiplier)
+        if usage is None:
+            cost = min(cost, call.amount)
+        if used.clamped:
+            flags.append("clamped")
+        if model_answered and model_answered != call.bill.model_sent:
+            flags.append("model_mismatch")
+        ending = self._ending(call, state, status, used, model_answered, tuple(flags), list_nano)
+        self._metrics.request_done(call.dialect.surface.value, state)
+        return self._ledger.settle(call.tid, cost, usage_row(call.bill, ending))
+
+    def _ending(  # noqa: PLR0913  (the columns of a usage row)
+        self,
+        call: Call,
+        state: str,
+        status: int,
+        usage: Usage,
+        model_answered: str | None,
+        flags: tuple[str, ...],
+        list_nano: int = 0,
+        error_kind: str | None = None,
+    ) -> Ending:
+        now = self._loop.time()
+        first = call.first_token_at
+        account = call.account
+        return Ending(
+            state=state,
+            status=status,
+            error_kind=error_kind,
+            flags=flags,
+            usage=usage,
+            model_answered=model_answered,
+            list_cost=list_nano,
+            own_cost=own_cost(list_nano, account.cost) if account else 0,
+            held=call.amount,
+            first_token_ms=None if first is None else int((first - call.started_at) * 1000),
+            total_ms=int((now - call.started_at) * 1000),
+            attempts=_attempts(call),
+        )
+
+
+def _state_of_nothing(call: Call, error: ApiError) -> str:
+    if error.kind is Kind.DATABASE_DOWN:
+        return "database_lost"
+    if not call.attempts:
+        return "refused"
+    last = call.attempts[-1][1]
+    # A good try whose hold was refused afterwards: the client got nothing of it.
+    return {"empty": "empty", "ok": "refused"}.get(last, "upstream_error")
+
+
+def _attempts(call: Call) -> str | None:
+    """Only what went wrong is worth a column: one good try leaves it empty."""
+    if len(call.attempts) == 1 and call.attempts[0][1] == "ok":
+        return None
+    return msgspec.json.encode(call.attempts).decode() if call.attempts else None

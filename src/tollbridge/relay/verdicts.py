@@ -1,0 +1,80 @@
+"""Owns what a failed attempt means: for the account, for the next attempt, for the client.
+
+One table (errors.md, "Rules"): an upstream's 401 or 402 is a fault of the account, its 400 is the
+client's, everything else is tried elsewhere. Pure.
+"""
+
+from dataclasses import dataclass
+
+from tollbridge.core.errors import ApiError, Kind, clean_upstream_message
+from tollbridge.protocols.chat import UpstreamFault
+from tollbridge.upstreams.failures import Reason, UpstreamFailure
+from tollbridge.upstreams.openai_errors import UpstreamComplaint
+
+_TIMEOUTS = frozenset(
+    {
+        Reason.CONNECT_TIMEOUT,
+        Reason.FIRST_BYTE_TIMEOUT,
+        Reason.IDLE_TIMEOUT,
+        Reason.TOTAL_TIMEOUT,
+    }
+)
+_CLIENT_FAULTS = frozenset({400, 413, 415, 422})
+_ACCOUNT_FAULTS = frozenset({401, 402, 403, 404, 405})
+_TOO_MANY = 429
+_RETRY_AFTER_DEFAULT_S = 5
+_RETRY_AFTER_MAX_S = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`outcome` goes into the attempt list; `error` is what the client hears if nothing helps."""
+
+    outcome: str
+    error: ApiError
+    elsewhere: bool
+
+
+def of_failure(failure: UpstreamFailure) -> Verdict:
+    """Judge a connection that failed before content."""
+    kind = Kind.UPSTREAM_TIMEOUT if failure.reason in _TIMEOUTS else Kind.UPSTREAM_FAILED
+    return Verdict(failure.reason.value, ApiError(kind), elsewhere=True)
+
+
+def of_status(status: int, complaint: UpstreamComplaint, retry_after: bytes | None) -> Verdict:
+    """Judge an answer that is not a success, or an error inside a 200."""
+    if status in _CLIENT_FAULTS and not complaint.about_account:
+        return Verdict(f"status_{status}", _client_fault(complaint), elsewhere=False)
+    if status == _TOO_MANY and not complaint.about_account:
+        error = ApiError(Kind.PROVIDER_RATE_LIMITED, retry_after_s=_seconds(retry_after))
+        return Verdict("status_429", error, elsewhere=True)
+    name = "account_refused" if status in _ACCOUNT_FAULTS else f"status_{status}"
+    return Verdict(name, ApiError(Kind.UPSTREAM_FAILED), elsewhere=True)
+
+
+def of_complaint(fault: UpstreamFault) -> Verdict:
+    """Judge an error that came inside a 200: by the status that it names, else as a 500."""
+    complaint = UpstreamComplaint(fault.message, fault.type or None, fault.code or None)
+    return of_status(fault.status or 500, complaint, None)
+
+
+def of_empty() -> Verdict:
+    """Judge an answer without any content, finish or usage."""
+    return Verdict("empty", ApiError(Kind.UPSTREAM_FAILED), elsewhere=True)
+
+
+def _client_fault(complaint: UpstreamComplaint) -> ApiError:
+    if complaint.code == "context_length_exceeded":
+        return ApiError(Kind.CONTEXT_TOO_LONG, clean_upstream_message(complaint.message) or None)
+    return ApiError(
+        Kind.UPSTREAM_BAD_REQUEST,
+        clean_upstream_message(complaint.message) or None,
+        code=complaint.code,
+        param=complaint.param,
+    )
+
+
+def _seconds(retry_after: bytes | None) -> int:
+    if retry_after and retry_after.isdigit():
+        return max(1, min(int(retry_after[:6]), _RETRY_AFTER_MAX_S))
+    return _RETRY_AFTER_DEFAULT_S
