@@ -1,0 +1,38 @@
+"""The demonstration's configuration can be applied and keeps its key."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tollbridge.demo.call import samples
+from tollbridge.demo.scene import earlier_secret, prepare
+
+
+def test_the_key_survives_a_new_vendor_address(tmp_path: Path) -> None:
+    first = prepare(tmp_path / "demo", "http://127.0.0.1:1")
+    second = prepare(tmp_path / "demo", "http://127.0.0.1:2")
+    assert first.secret == second.secret
+    assert len(first.secret) >= 32
+    assert "http://127.0.0.1:2" in second.file.read_text()
+    assert second.file.stat().st_mode & 0o077 == 0
+    assert second.database.startswith("sqlite:////")
+
+
+def test_every_call_asks_for_a_model_that_is_sold(tmp_path: Path) -> None:
+    scene = prepare(tmp_path, "http://127.0.0.1:1")
+    found = tomllib.loads(scene.file.read_text())
+    sold = {model["name"] for model in found["model"]}
+    assert {sample.body["model"] for sample in samples()} <= sold
+    assert sold == set(found["channel"][0]["models"])
+    assert found["user"][0]["credit"] == "5.00"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[[user]]", "user = 1", "=", "[[user]]\n[[user.key]]\nsecret = 5"]
+)
+def test_an_unreadable_earlier_file_gives_no_key(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "demo.toml"
+    file.write_text(text)
+    assert earlier_secret(file) is None
+    assert earlier_secret(tmp_path / "absent.toml") is None
