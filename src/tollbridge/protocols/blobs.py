@@ -43,11 +43,12 @@ _CHUNK = 64 * 1024
 _SPARSE_FROM = 16 * 1024
 _SPARSE_QUOTES = 64
 
-# The second line only speeds the sweep: how the keys below begin, plain or escaped.
+# The look-ahead only speeds the sweep: it lists how the words below begin, plain or escaped.
 _LANDMARK = re.compile(
     rb"""
     "(?<!\\")
-    (?= au | c[ao] | d[ao] | en | fi | go | im | m[cei] | pr | se | ty | ur | vi | we | [a-z]?\\u )
+    (?= au | c[ao] | d[ao] | en | fi | g[os] | ht | i[mt] | m[cei] | pr | se | t[oy] | ur | v[aei]
+      | we | [a-z]?\\u )
     (?:
         # Strings that name something kept elsewhere.
         (?: cached_?[cC]ontent | conversation | file_id | file_?[uU]ri | previous_response_id
