@@ -219,10 +219,16 @@ def test_escaping_any_letter_hides_nothing(fields: dict[str, Any]) -> None:
     plain = json.dumps(fields)
     assert scan(plain.encode()) == OPAQUE
     for at, character in enumerate(plain):
-        if character.isalpha() or character == "_":
+        if character.isalpha() or character == "_" or plain[at : at + 3] == "://":
             hidden = f"{plain[:at]}\\u{ord(character):04x}{plain[at + 1 :]}"
             assert json.loads(hidden) == fields
             assert scan(hidden.encode()) == OPAQUE, hidden
+
+
+def test_a_text_type_behind_escapes_still_keeps_data_in_the_text() -> None:
+    raw = json.dumps(source(PNG, "text/plain", kind="text"))
+    for word in ("t\\u0065xt/", "\\u0074ext/", "tex\\u0074/"):
+        assert scan(raw.replace("text/", word).encode()) == BlobScan(count=1, bytes=0)
 
 
 @pytest.mark.parametrize("text", ["\\u003cb\\u003e", "a\\u0026b", "it\\u0027s", "\\u4e2d", "a\\nb"])

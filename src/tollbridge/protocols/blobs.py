@@ -43,6 +43,9 @@ _CHUNK = 64 * 1024
 _SPARSE_FROM = 16 * 1024
 _SPARSE_QUOTES = 64
 
+# A JSON escape of an ASCII letter, a digit, "_" or ":".
+_HIDDEN = rb"\\u00 (?: 3[0-9aA] | 4[1-9a-fA-F] | 5[0-9aAfF] | 6[1-9a-fA-F] | 7[0-9aA] )"
+
 # The look-ahead only speeds the sweep: it lists how the words below begin, plain or escaped.
 _LANDMARK = re.compile(
     rb"""
@@ -53,7 +56,7 @@ _LANDMARK = re.compile(
         # Strings that name something kept elsewhere.
         (?: cached_?[cC]ontent | conversation | file_id | file_?[uU]ri | previous_response_id
           )" \s*+ : \s*+ "
-      | data" \s*+ : \s*+ "(?i: https? | gs | file ):
+      | data" \s*+ : \s*+ "(?: (?i: https? | gs | file ): | [A-Za-z]{0,8}+ %(hidden)b )
       | (?: audio | document | file | image | video )_url" \s*+ : \s*+
             (?: "(?! (?i:data:) )
               | \{ (?! \s*+ (?: "detail" \s*+ : \s*+ "[a-z]*+" \s*+ , \s*+ )?+
@@ -69,16 +72,17 @@ _LANDMARK = re.compile(
       | type" \s*+ : \s*+ "(?: url" | item_reference" | mcp | web_ | file_search
           | code_(?: interpreter | execution ) | image_generation | tool_search )
         # What could be any of these, spelled with escapes.
-      | [A-Za-z_]{0,40}+ \\u00
-            (?: 3[0-9] | 4[1-9a-fA-F] | 5[0-9aAfF] | 6[1-9a-fA-F] | 7[0-9aA] )
+      | [A-Za-z_]{0,40}+ %(hidden)b
         # Media.
       | (?P<data_url> (?: (?: audio_ | document_ | file_ | image_ | video_ )?url
             | data | file_data | image )" \s*+ : \s*+ "(?i:data:)
             (?: (?P<mime> [\w.+;=/\\-]{0,100}+ ) , )?+ )
       | (?P<bare> data" \s*+ : \s*+ " )
-      | (?P<readable> m(?: edia_type | ime_?[tT]ype )" \s*+ : \s*+ "(?i:text) )
+      | (?P<readable> m(?: edia_type | ime_?[tT]ype )" \s*+ : \s*+ "
+            (?: (?i:text) | [A-Za-z]{0,4}+ %(hidden)b ) )
     )
-    """,
+    """
+    % {b"hidden": _HIDDEN},
     re.VERBOSE,
 )
 
