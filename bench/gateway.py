@@ -41,7 +41,9 @@ class Gateway:
         self.folder = folder
         self.port = free_port()
         self.secret = "sk-" + secrets.token_hex(24)
-        self.database = folder / "bench.db"
+        # The gateway keeps its key file beside the database's folder: both are thrown away.
+        self.database = folder / "data" / "bench.db"
+        self.database.parent.mkdir()
         file = folder / "bench.toml"
         file.write_text(configuration(upstream_url, self.secret))
         applied = self._run("apply", str(file))

@@ -17,5 +17,5 @@ def test_a_free_port_is_taken_as_wished_and_a_taken_one_is_replaced() -> None:
 
 
 async def test_a_command_that_fails_says_why() -> None:
-    with pytest.raises(ChildFailed, match="no-such-command"):
+    with pytest.raises(ChildFailed, match="No such command"):
         await run_command("no-such-command")

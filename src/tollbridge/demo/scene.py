@@ -71,12 +71,14 @@ def prepare(directory: Path, vendor_url: str) -> Scene:
 
     OSError when the directory cannot be written.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    # The gateway keeps its key file beside the database's folder, so that needs one of its own.
+    data = directory / "data"
+    data.mkdir(parents=True, exist_ok=True)
     file = directory / "demo.toml"
     secret = earlier_secret(file) or "sk-demo-" + secrets.token_hex(_SECRET_HEX)
     file.touch(mode=0o600)
     file.write_text(configuration(vendor_url, secret), encoding="utf-8")
-    database = f"sqlite:///{(directory / 'demo.db').resolve()}"
+    database = f"sqlite:///{(data / 'demo.db').resolve()}"
     return Scene(file, database, directory / "gateway.log", secret)
 
 
