@@ -225,6 +225,11 @@ def test_escaping_any_letter_hides_nothing(fields: dict[str, Any]) -> None:
             assert scan(hidden.encode()) == OPAQUE, hidden
 
 
+def test_a_quote_inside_a_string_begins_no_key() -> None:
+    assert scan(('{"a \\"data":"' + PNG + '"}').encode()) == BlobScan()
+    assert scan(b'{"content":"say \\"f\\u006fo\\""}') == BlobScan()
+
+
 def test_a_text_type_behind_escapes_still_keeps_data_in_the_text() -> None:
     raw = json.dumps(source(PNG, "text/plain", kind="text"))
     for word in ("t\\u0065xt/", "\\u0074ext/", "tex\\u0074/"):
