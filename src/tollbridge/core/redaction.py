@@ -24,8 +24,8 @@ _ASSIGNED = re.compile(
     re.IGNORECASE,
 )
 _USERINFO = re.compile(r"(?P<lead>\w://)[^\s/@]+@")
-# Without a slash before it a question mark is punctuation; with one it opens a query.
-_QUERY = re.compile(r"(?P<path>/[^\s?\"'<>]*)\?[^\s\"'<>]+")
+# Between a path and a word a question mark opens a query; elsewhere it is punctuation.
+_QUERY = re.compile(r"(?P<path>/[^\s?\"'<>]*)\?(?=[\w%&=])[^\s\"'<>]+")
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 _CONTROLS |= {9: "\\t", 10: "\\n", 13: "\\r", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 

@@ -131,7 +131,8 @@ def _endpoint(segments: list[str]) -> str | None:
     while start < len(lower) and lower[start] in _PREFIXES:
         start += 1
     head, tail = lower[:start], tuple(lower[start:])
-    versioned = bool(_VERSIONS.intersection(head))
+    # The control plane lives below /api and has lists of the same names.
+    versioned = bool(_VERSIONS.intersection(head)) and "api" not in head
     if head[:1] == ["v1beta"] or (head[:1] == ["gemini"] and tail not in _CALLS):
         return _gemini_list(head, tail)
     found = _known(tail, versioned)

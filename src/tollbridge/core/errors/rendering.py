@@ -110,7 +110,7 @@ def _code(error: ApiError, seen: Effective) -> str:
 
 
 def _name(text: str | None) -> str:
-    return _NOT_IN_NAMES.sub("", text or "")[:_FACT_LIMIT]
+    return _NOT_IN_NAMES.sub("", mask_secrets(text or ""))[:_FACT_LIMIT]
 
 
 def _message(error: ApiError, seen: Effective) -> str:

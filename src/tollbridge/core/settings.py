@@ -1,0 +1,320 @@
+"""Owns the settings of a process: names, units, defaults, ranges, and how they are read and explained.
+
+One TOML file and TOLLBRIDGE_* variables; a variable wins over the file, the command line over both.
+Must not know what a setting does. Values never appear in messages: a URL may hold a password.
+"""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+ENV_PREFIX = "TOLLBRIDGE_"
+_FILE = "_file"
+_SQLITE = "sqlite:///"
+_POSTGRESQL = "postgresql://"
+_HOUR_S = 3600
+_DAY_S = 86_400
+_MIB = 1 << 20
+_GIB = 1 << 30
+# Read from the environment alone: a file that holds keys beside a database URL protects neither.
+_ENV_ONLY = frozenset({"keys"})
+
+_Seconds = Annotated[float, Field(gt=0, le=_DAY_S, allow_inf_nan=False)]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the text has one line a fault and never a value."""
+
+
+class Settings(BaseSettings):
+    """The settings of one process, frozen. Names end in their unit; see `describe_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="TCP port; 0 lets the system choose one.")
+    database: str = Field(
+        "sqlite:///var/tollbridge.db",
+        repr=False,
+        description="sqlite:///path/to.db or postgresql://user@host/db.",
+    )
+    redis_url: str = Field(
+        "", repr=False, description="Redis or Valkey for shared counters; empty: none."
+    )
+    workers: int = Field(
+        1, ge=1, le=256, description="Server processes; more than one needs PostgreSQL."
+    )
+    key_file: str = Field(
+        "",
+        description="File with the pepper and the encryption keys; empty: keys/tollbridge.keys"
+        " beside the folder of the SQLite database.",
+    )
+    keys: str = Field(
+        "",
+        repr=False,
+        description="Content of the key file, in place of the file; environment only.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="Least severity that is logged: debug, info, warning or error."
+    )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="Form of log lines: console or json."
+    )
+
+    max_head_bytes: int = Field(
+        65_536, ge=1024, le=16 * _MIB, description="Largest request head, in bytes."
+    )
+    max_headers: int = Field(100, ge=1, le=10_000, description="Most headers in a request.")
+    head_timeout_s: _Seconds = Field(10, description="Time for a whole request head, in seconds.")
+    body_progress_s: _Seconds = Field(
+        30, description="Longest pause while a request body arrives, in seconds."
+    )
+    max_body_bytes: int = Field(
+        33_554_432, ge=1024, le=_GIB, description="Largest request body, in bytes."
+    )
+    keep_alive_s: _Seconds = Field(
+        75, description="How long an idle client connection stays open, in seconds."
+    )
+    client_stall_s: _Seconds = Field(
+        90, description="How long a client may take nothing of its answer, in seconds."
+    )
+
+    connect_timeout_s: _Seconds = Field(
+        10, description="Time to connect to an upstream, TLS included, in seconds."
+    )
+    first_byte_timeout_s: _Seconds = Field(
+        300, description="Time until an upstream's first byte, in seconds."
+    )
+    idle_timeout_s: _Seconds = Field(
+        120, description="Longest silence of an upstream inside an answer, in seconds."
+    )
+    total_timeout_s: _Seconds = Field(
+        1800, description="Longest time of one call to an upstream, in seconds."
+    )
+    upstream_pool_idle: int = Field(
+        256, ge=0, le=65_536, description="Idle upstream connections kept per origin."
+    )
+    upstream_keep_alive_s: _Seconds = Field(
+        60, description="How long an idle upstream connection is kept, in seconds."
+    )
+    max_reply_bytes: int = Field(
+        67_108_864, ge=1024, le=_GIB, description="Largest unary answer of an upstream, in bytes."
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=20, description="Accounts tried for one call before it fails."
+    )
+
+    hold_floor_tokens: int = Field(
+        4096, ge=1, le=10_000_000, description="Least output that a hold pays for, in tokens."
+    )
+    hold_share: int = Field(
+        4, ge=1, le=1000, description="A hold takes at most 1/share of the available balance."
+    )
+    blob_tokens: int = Field(
+        50_000, ge=1, le=10_000_000, description="Input bound of one base64 attachment, in tokens."
+    )
+    checkpoint_nano: int = Field(
+        5_000_000,
+        ge=1,
+        le=10**15,
+        description="Streamed cost between checkpoints of a hold, in nano-dollars.",
+    )
+    checkpoint_s: _Seconds = Field(
+        10, description="Time between checkpoints of a hold, in seconds."
+    )
+    writer_deadline_s: _Seconds = Field(
+        2, description="How long a write may take before the database counts as down, in seconds."
+    )
+    min_free_disk_bytes: int = Field(
+        268_435_456, ge=0, le=1 << 50, description="Free disk below which no call starts, in bytes."
+    )
+    reserve_file_bytes: int = Field(
+        8_388_608,
+        ge=0,
+        le=_GIB,
+        description="Disk kept back so that running calls settle on a full disk, in bytes.",
+    )
+    drain_cap_s: _Seconds = Field(
+        120, description="How long an answer is drained after its client left, in seconds."
+    )
+    settle_grace_s: _Seconds = Field(
+        30, description="How long a finished stream waits for its settlement, in seconds."
+    )
+    finish_silence_s: _Seconds = Field(
+        2, description="Silence after a finish before settling by estimate, in seconds."
+    )
+    heartbeat_s: _Seconds = Field(
+        10, description="Silence towards a client before a heartbeat, in seconds."
+    )
+    shutdown_grace_s: _Seconds = Field(
+        60, description="How long running calls may finish at shutdown, in seconds."
+    )
+
+    @field_validator("database")
+    @classmethod
+    def _known_engine(cls, url: str) -> str:
+        if len(url) > len(_SQLITE) and url.startswith(_SQLITE):
+            if ":memory:" in url:
+                raise ValueError("money needs a file: sqlite:///path/to.db")
+            return url
+        if len(url) > len(_POSTGRESQL) and url.startswith(_POSTGRESQL):
+            return url
+        raise ValueError("must be sqlite:///path/to.db or postgresql://user@host/db")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_store(cls, url: str) -> str:
+        if url and not url.startswith(("redis://", "rediss://", "valkey://", "unix://")):
+            raise ValueError("must begin with redis://, rediss://, valkey:// or unix://")
+        return url
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.sqlite_path is None:
+            if not self.key_file and not self.keys:
+                raise ValueError(
+                    "PostgreSQL needs key_file (a path) or TOLLBRIDGE_KEYS (its content)"
+                )
+        elif self.workers > 1:
+            raise ValueError("workers above 1 need PostgreSQL: SQLite has one process")
+        return self
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The file of the SQLite database; None on PostgreSQL."""
+        if not self.database.startswith(_SQLITE):
+            return None
+        return Path(self.database.removeprefix(_SQLITE).partition("?")[0])
+
+    @property
+    def key_path(self) -> Path | None:
+        """The key file, never inside the database's folder by default; None when `keys` holds it."""
+        if self.keys:
+            return None
+        if self.key_file:
+            return Path(self.key_file)
+        # The validators leave no third case, and a path that is absolute has a parent to stand in.
+        database = Path(os.path.abspath(self.sqlite_path or "tollbridge.db"))  # noqa: PTH100
+        return database.parent.parent / "keys" / "tollbridge.keys"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the file below the environment; `load_settings` hands it over under _FILE."""
+        del dotenv_settings, file_secret_settings
+        given = dict(init_settings())
+        in_file = given.pop(_FILE, {})
+        return (
+            InitSettingsSource(settings_cls, init_kwargs=given),
+            env_settings,
+            InitSettingsSource(settings_cls, init_kwargs=in_file),
+        )
+
+
+def load_settings(config_file: Path | None = None, **overrides: object) -> Settings:
+    """Read the settings; an override of None counts as not given.
+
+    Raises SettingsError with one line a fault.
+    """
+    in_file = {} if config_file is None else _read_toml(config_file)
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    _refuse_unknown(given, "the command line")
+    try:
+        return Settings(**(given | {_FILE: in_file}))
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False, include_context=False)
+        lines = [_sentence(fault, given, in_file, config_file) for fault in faults]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def describe_settings() -> str:
+    """Return every setting with its TOML name, variable, default and meaning."""
+    blocks = []
+    for name, field in Settings.model_fields.items():
+        where = f"{env_name(name)}" if name in _ENV_ONLY else f"{name}  ({env_name(name)})"
+        default = '""' if field.default == "" else field.default
+        blocks.append(f"{where}\n    default {default}\n    {field.description}\n")
+    return "\n".join(blocks)
+
+
+def env_name(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return ENV_PREFIX + name.upper()
+
+
+def _read_toml(path: Path) -> dict[str, object]:
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: is not TOML: {_position(error)}") from None
+    _refuse_unknown(table, str(path))
+    for name in sorted(_ENV_ONLY & table.keys()):
+        raise SettingsError(f"{path}: {name} is read from {env_name(name)} only, never from a file")
+    return table
+
+
+def _position(error: ValueError) -> str:
+    """Tell where a file is broken, not what stands there."""
+    return str(error).rpartition("(")[2].rstrip(")") if "(at " in str(error) else "not UTF-8"
+
+
+def _refuse_unknown(given: Mapping[str, object], origin: str) -> None:
+    known = list(Settings.model_fields)
+    lines = []
+    for name in given:
+        if name in Settings.model_fields:
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"; did you mean {near[0]}?" if near else "; see serve --help-settings"
+        lines.append(f"{origin}: unknown setting {name}{hint}")
+    if lines:
+        raise SettingsError("\n".join(lines))
+
+
+def _sentence(
+    fault: ErrorDetails,
+    given: Mapping[str, object],
+    in_file: Mapping[str, object],
+    config_file: Path | None,
+) -> str:
+    reason = fault["msg"].removeprefix("Value error, ")
+    if not fault["loc"]:
+        return reason
+    name = str(fault["loc"][0])
+    variables = {variable.upper() for variable, value in os.environ.items() if value}
+    if name in given:
+        origin = "on the command line"
+    elif env_name(name) in variables:
+        origin = f"in {env_name(name)}"
+    elif name in in_file:
+        origin = f"in {config_file}"
+    else:
+        origin = "by default"
+    return f"{name} ({origin}): {reason}"
