@@ -60,10 +60,10 @@ class Metrics:
         self._request_children: dict[tuple[str, str], Callable[[], None]] = {}
         self._failure_children: dict[str, Callable[[], None]] = {}
         # Bound methods, so that callers in the call path pay for the count alone.
-        self.hold_refused = self._hold_refused.inc
-        self.operator_loss = self._operator_loss.inc
-        self.reclaimed = self._reclaimed.inc
-        self.late_settle = self._late_settles.inc
+        self.hold_refused: Callable[[], None] = self._hold_refused.inc
+        self.operator_loss: Callable[[float], None] = self._operator_loss.inc
+        self.reclaimed: Callable[[float], None] = self._reclaimed.inc
+        self.late_settle: Callable[[], None] = self._late_settles.inc
 
     def request_done(self, surface: str, outcome: str) -> None:
         """Count a call that has ended."""
