@@ -14,6 +14,7 @@ import msgspec
 from tollbridge.protocols.chat import UpstreamFault, decoded, fault_from, has_content, text_or_none
 from tollbridge.protocols.chat_normal import StreamNormaliser
 from tollbridge.protocols.chat_usage import merge_usage, usage_from
+from tollbridge.protocols.delta_shape import DeltaShape, learn_shape, produced_bytes
 from tollbridge.protocols.json_peek import PeekError, peek
 from tollbridge.protocols.sse import Framer, FrameTooLarge, data_of, event_of
 from tollbridge.protocols.usage import Usage
@@ -21,24 +22,18 @@ from tollbridge.protocols.usage import Usage
 TAIL_MAX: Final = 32 * 1024 * 1024
 """Bytes that may follow the finish; more is a fault of the upstream."""
 
+RELEARN_AFTER: Final = 8
+"""Frames between two attempts to learn what a plain frame looks like (tool calls change it)."""
+
 NOT_SSE: Final = UpstreamFault(
     type="not_sse", code="", message="The answer is not an event stream."
 )
 TOO_LARGE: Final = UpstreamFault(type="too_large", code="", message="The answer does not end.")
 
 _DONE: Final = b"[DONE]"
-_BACKSLASH: Final = 0x5C
 _NULL_USAGE: Final = re.compile(rb',\s*"usage"\s*:\s*null')
 _MODEL: Final = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
-_STRING: Final = rb'"\s*:\s*"([^"\\]*(?:\\.[^"\\]*)*)"'
-_PRODUCED: Final = re.compile(
-    rb'"(?:content|reasoning_content|reasoning|thinking|refusal|arguments|transcript|text)'
-    + _STRING
-)
-# Beside `reasoning`, its details say the same text once more.
-_PRODUCED_ONCE: Final = re.compile(rb'"(?:content|reasoning|refusal|arguments)' + _STRING)
-_FIELD_LINE: Final = re.compile(rb"\s*(?:(?:data|event|id|retry)?:|\Z)")
-_TEXT = msgspec.json.Decoder(str)
+_BODY_STARTS: Final = (b"{", b"[", b"<")
 
 
 class ChatTap:
@@ -55,10 +50,12 @@ class ChatTap:
         "_figures",
         "_framer",
         "_hide_usage",
-        "_junk",
+        "_learn_at",
         "_model_value",
         "_normaliser",
         "_plain",
+        "_rewrites",
+        "_shape",
         "_tail_bytes",
         "content",
         "done",
@@ -86,9 +83,11 @@ class ChatTap:
         self._framer = Framer()
         self._ended: set[int] = set()
         self._figures: dict[str, Any] | None = None
-        self._junk = False
         # Content was seen and nothing is held: whole chunks may pass on a scan of their bytes.
         self._plain = False
+        self._rewrites = hide_usage or rename is not None
+        self._shape: DeltaShape | None = None
+        self._learn_at = 0
         self._tail_bytes = 0
         self.content = False
         self.done = False
@@ -107,22 +106,32 @@ class ChatTap:
 
     def feed(self, data: bytes) -> bytes:
         """Return the bytes that may go to the client now: whole frames before the finish."""
-        if (
-            self._plain
-            and not self._framer.size
-            and data.endswith(b"\n\n")
-            and not has_marker(data)
-            and b"\r" not in data
-        ):
-            self.events += data.count(b"\n\n")
-            self.text_bytes += produced_bytes(data)
-            return self._shown(data)
+        if self._plain and not self._framer.size:
+            shape = self._shape
+            if shape is not None and data.startswith(shape.prefix):
+                end = shape.end_of_text(data)
+                if end:
+                    self.events += 1
+                    self.text_bytes += shape.text_bytes(data, end)
+                    return self._shown(data) if self._rewrites else data
+            if data.endswith(b"\n\n") and not has_marker(data) and b"\r" not in data:
+                return self._plain_frames(data)
         try:
             frames = self._framer.feed(data)
         except FrameTooLarge:
             self._fail(TOO_LARGE)
             return b""
         return b"".join([self._pass(frame) for frame in frames])
+
+    def _plain_frames(self, data: bytes) -> bytes:
+        """Let a chunk of whole frames without markers pass, and learn from it if it is one frame."""
+        frames = data.count(b"\n\n")
+        self.events += frames
+        self.text_bytes += produced_bytes(data)
+        if frames == 1 and self.events >= self._learn_at:
+            self._shape = learn_shape(data)
+            self._learn_at = self.events + RELEARN_AFTER
+        return self._shown(data) if self._rewrites else data
 
     def close(self) -> None:
         """Take note of the upstream's end; an unterminated rest joins the tail."""
@@ -136,8 +145,6 @@ class ChatTap:
             self._hold(self._normaliser.end(self._figures, complete=complete))
         if self._ended:
             self.finished = True
-        if self.error is None and self._junk and not self.events:
-            self.error = NOT_SSE
 
     def finish_text(self) -> bytes:
         """Return everything that was held back, as it is to be sent once the call is settled."""
@@ -162,12 +169,13 @@ class ChatTap:
         return shown
 
     def _dataless(self, frame: bytes) -> bytes:
-        """Take a comment or a bare error body, which some upstreams write without `data:`."""
-        if _FIELD_LINE.match(frame) is None:
-            self._junk = True
-            fault = decoded(frame)
-            if fault is not None and fault.get("error"):
-                self._fail(fault_from(fault["error"]))
+        """Take a comment, or a body without `data:`: an error, or no event stream at all."""
+        if frame.lstrip()[:1] in _BODY_STARTS:
+            body = decoded(frame) or {}
+            if body.get("error"):
+                self._fail(fault_from(body["error"]))
+            elif not self.events:
+                self._fail(NOT_SSE)
         return frame if self._normaliser is None else b""
 
     def _event(self, frame: bytes, data: bytes) -> bytes:
@@ -259,32 +267,6 @@ def has_marker(data: bytes) -> bool:
         if usages != data.count(b'"usage":null') and usages != data.count(b'"usage": null'):
             return True
     return b'"error"' in data or _DONE in data or b"event: error" in data or b"event:error" in data
-
-
-def produced_bytes(data: bytes) -> int:
-    """Return the UTF-8 bytes of the text, reasoning and tool arguments in raw frames."""
-    start = data.find(b'"content":"')
-    if (
-        start >= 0
-        and b'"reasoning' not in data
-        and b'"arguments"' not in data
-        and b'"refusal":"' not in data
-    ):
-        # The most frequent frame of all: nothing but plain text.
-        end = data.find(b'"', start + 11)
-        if data.find(b'"content":"', end) < 0 and data[end - 1] != _BACKSLASH:
-            return _unescaped(data[start + 11 : end])
-    pattern = _PRODUCED_ONCE if b'"reasoning_details"' in data else _PRODUCED
-    return sum([_unescaped(text) for text in pattern.findall(data)])
-
-
-def _unescaped(text: bytes) -> int:
-    if b"\\" not in text:
-        return len(text)
-    try:
-        return len(_TEXT.decode(b'"' + text + b'"').encode())
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return len(text)
 
 
 def _without_usage(frame: bytes, data: bytes) -> bytes:

@@ -124,10 +124,10 @@ def _part(value: object, whole: int, odd: list[str]) -> int:
 
 def _tokens(value: object, odd: list[str]) -> int:
     """Read one count; whatever is not a plain count is corrected and noted in `odd`."""
-    if value is None:
-        return 0
     if type(value) is int and 0 <= value <= TOKENS_MAX:
         return value
+    if value is None:
+        return 0
     odd.append("count")
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20:
         value = int(value)

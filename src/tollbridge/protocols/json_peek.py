@@ -20,12 +20,14 @@ _TEXT = msgspec.json.Decoder(str)
 # From the end of one member (or the opening brace) to the start of the next value.
 _KEY = re.compile(
     rb'[ \t\n\r]*[{,][ \t\n\r]*"([^"\\]*(?:\\.[^"\\]*)*)"[ \t\n\r]*:[ \t\n\r]*', re.DOTALL
-)
+).match
 _OPEN = re.compile(rb"[ \t\n\r]*\{[ \t\n\r]*")
 _COMMA = re.compile(rb"[ \t\n\r]*,")
-_CLOSE = re.compile(rb"[ \t\n\r]*\{?[ \t\n\r]*\}[ \t\n\r]*")
+_CLOSE = re.compile(rb"[ \t\n\r]*\{?[ \t\n\r]*\}[ \t\n\r]*").fullmatch
 _INTEGER = re.compile(rb"-?[0-9]{1,1000}")
 _ONE_BRACKET_KIND = bytes.maketrans(b"{}", b"[]")
+_ARRAY = 0x5B
+_CONTAINERS = b"[{"
 _NOT_STRUCTURE = bytes(set(range(256)) - set(b'"[]{}'))
 
 
@@ -214,29 +216,36 @@ def peek(body: bytes) -> TopLevel:
 def _walk(body: bytes, values: Mapping[str, msgspec.Raw]) -> dict[str, tuple[int, int]]:
     """Find each member's value in the body; the decoder has already proved the body to be JSON.
 
-    The decoder keeps the last of equal names. So where a name occurs twice, either the walk
-    meets it twice, or the bytes at its first place are not the value that the decoder kept.
+    The decoder keeps the last of equal names, at the place of the first. So where a name occurs
+    twice, the body has more members than there are values, and the two cannot be walked
+    through side by side to the closing brace.
     """
     spans: dict[str, tuple[int, int]] = {}
     end = 0
-    name = ""
-    while match := _KEY.match(body, end):
-        key = match[1]
-        name = key.decode() if b"\\" not in key else _TEXT.decode(b'"' + key + b'"')
+    for name, raw in values.items():
+        match = _KEY(body, end)
+        if match is None or (match[1] != name.encode() and _unescaped(match[1]) != name):
+            raise PeekError(Refusal.DUPLICATE_KEY, name)
         at = match.end()
-        value = memoryview(values[name])
-        if name in spans or not body.startswith(value, at):
+        value = memoryview(raw)
+        if not body.startswith(value, at):
             raise PeekError(Refusal.DUPLICATE_KEY, name)
         end = at + len(value)
         spans[name] = (at, end)
-    if _CLOSE.fullmatch(body, end) is None:
-        # The kept value was shorter than the one that stands here: `{"a": 12, "a": 1}`.
-        raise PeekError(Refusal.DUPLICATE_KEY, name)
+    if not _CLOSE(body, end):
+        again = _KEY(body, end)
+        raise PeekError(Refusal.DUPLICATE_KEY, _unescaped(again[1]) if again else None)
     return spans
+
+
+def _unescaped(key: bytes) -> str:
+    return _TEXT.decode(b'"' + key + b'"')
 
 
 def _at_most(body: bytes, brackets: int) -> bool:
     """Say whether the body opens at most so many brackets, those in strings included (cheap)."""
+    if 2_000 < len(body) < 20_000:
+        return body.count(b"[") + body.count(b"{") <= brackets
     for opening in (b"[", b"{"):
         at = body.find(opening)
         while at >= 0:
@@ -247,18 +256,26 @@ def _at_most(body: bytes, brackets: int) -> bool:
     return True
 
 
-def _too_deep(value: bytes, allowed: int) -> bool:
+def _too_deep(value: bytes, allowed: int, steps: int = 6) -> bool:
     """Say whether a valid JSON value nests deeper than allowed.
 
-    A list is first taken apart, because its items (messages, tools) are mostly too small to be
-    deep, and only what has brackets enough is measured.
+    It is first taken apart, because most parts (messages, tools, texts) are seen at a glance
+    not to be deep; only what is left after a few steps is measured character by character.
     """
-    if _at_most(value, allowed):
+    if value[0] not in _CONTAINERS or _at_most(value, allowed):
         return False
-    if value[:1] != b"[":
+    if not steps:
         return _deeper(value, allowed)
-    items = [bytes(item) for item in _ITEMS.decode(value)]
-    return any(not _at_most(item, allowed - 1) and _deeper(item, allowed - 1) for item in items)
+    if value[0] == _ARRAY:
+        parts = [bytes(item) for item in _ITEMS.decode(value)]
+    else:
+        try:
+            spans = _walk(value, _FIELDS.decode(value))
+        except PeekError:
+            # Names may repeat further down; then the decoder does not show every part.
+            return _deeper(value, allowed)
+        parts = [value[start:end] for start, end in spans.values()]
+    return any(_too_deep(part, allowed - 1, steps - 1) for part in parts)
 
 
 def _deeper(value: bytes, allowed: int) -> bool:
