@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.storage.engine import WRITES
@@ -42,3 +42,12 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with connection.begin() as transaction:
             yield connection
             await transaction.rollback()
+
+
+async def take_turns(connection: AsyncConnection, turn: int) -> None:
+    """Wait until no other open transaction has the same turn, and keep it to the end of this one.
+
+    For jobs that look first and write then. SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(turn)))

@@ -1,0 +1,193 @@
+"""Owns the users' half of `tollbridge apply`: users, their credit, their keys and limits."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tollbridge.billing.grants import grant, open_wallet
+from tollbridge.billing.limits import move_limit, open_limit, restart_limit
+from tollbridge.catalog.fields import FileError
+from tollbridge.catalog.plan import KeyPlan, UserPlan
+from tollbridge.core.clock import new_id
+from tollbridge.core.money import format_usd
+from tollbridge.core.secrets import Secrets
+from tollbridge.identity.passwords import hash_password, password_matches
+from tollbridge.identity.users import (
+    add_key,
+    add_user,
+    change_key,
+    change_user,
+    find_user,
+    key_with_secret,
+    keys_of,
+    secret_columns,
+)
+from tollbridge.storage.rows import differing, to_json
+
+
+async def passwords_to_store(
+    connection: AsyncConnection, given: Mapping[str, str]
+) -> Callable[[], dict[str, str]]:
+    """Read what is stored for these addresses; return the slow work of hashing what differs."""
+    stored: dict[str, str | None] = {}
+    for email in given:
+        row = await find_user(connection, email)
+        stored[email] = row["password_hash"] if row else None
+
+    def work() -> dict[str, str]:
+        return {
+            email: hash_password(password)
+            for email, password in given.items()
+            if not password_matches(stored[email] or "", password)
+        }
+
+    return work
+
+
+class UserWriter:
+    """Makes users match their plans within one transaction; collects lines and minted keys."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        secrets: Secrets,
+        channels: Mapping[str, int],
+        hashes: Mapping[str, str],
+        *,
+        at_ms: int,
+        prune: bool,
+    ) -> None:
+        """`channels` are ids by name; `hashes` are the passwords to store, by address."""
+        self._connection = connection
+        self._secrets = secrets
+        self._channels = channels
+        self._hashes = hashes
+        self._at_ms = at_ms
+        self._prune = prune
+        self.lines: list[str] = []
+        self.minted: list[tuple[str, str, str]] = []
+
+    async def match(self, plan: UserPlan) -> None:
+        """Make one user, the credit of a new one, and the named keys as planned."""
+        row = await find_user(self._connection, plan.email)
+        user_id = await self._add(plan) if row is None else await self._change(row, plan)
+        existing = await keys_of(self._connection, user_id)
+        for key in plan.keys:
+            await self._match_key(plan, user_id, existing.get(key.name), key)
+        if self._prune:
+            named = {key.name for key in plan.keys}
+            for name, key_row in sorted(existing.items()):
+                if name not in named and key_row["enabled"]:
+                    await change_key(self._connection, key_row["id"], {"enabled": False})
+                    self.lines.append(f"- key {plan.email}/{name}: switched off")
+
+    async def _add(self, plan: UserPlan) -> int:
+        user_id = new_id()
+        wallet_id = await open_wallet(self._connection, user_id)
+        columns = {
+            "wallet_id": wallet_id,
+            "role": plan.role,
+            "group_name": plan.group,
+            "password_hash": self._hashes.get(plan.email),
+        }
+        await add_user(self._connection, user_id, plan.email, self._at_ms, columns)
+        credit = ""
+        if plan.credit:
+            ref = f"apply:{user_id}"
+            await grant(self._connection, wallet_id, plan.credit, ref, self._at_ms)
+            credit = f", ${format_usd(plan.credit)} granted"
+        self.lines.append(f"+ user {plan.email}{credit}")
+        return user_id
+
+    async def _change(self, row: RowMapping, plan: UserPlan) -> int:
+        wanted = {"role": plan.role, "group_name": plan.group}
+        if plan.email in self._hashes:
+            wanted["password_hash"] = self._hashes[plan.email]
+        changes = differing(row, wanted)
+        await change_user(self._connection, row["id"], changes)
+        if changes:
+            self.lines.append(f"~ user {plan.email}: {_named(changes)}")
+        user_id: int = row["id"]
+        return user_id
+
+    async def _match_key(
+        self, user: UserPlan, user_id: int, row: RowMapping | None, key: KeyPlan
+    ) -> None:
+        title = f"key {user.email}/{key.name}"
+        wanted = self._key_columns(key)
+        if key.secret is not None:
+            await self._refuse_taken(key, key.secret, row)
+            wanted |= secret_columns(self._secrets, key.secret)
+        if row is None:
+            await self._add_key(user, user_id, key, wanted)
+            self.lines.append(f"+ {title}")
+            return
+        changes = differing(row, wanted) | await self._limit_changes(row, key.limit)
+        await change_key(self._connection, row["id"], changes)
+        if changes:
+            self.lines.append(f"~ {title}: {_named(changes)}")
+
+    async def _add_key(
+        self, user: UserPlan, user_id: int, key: KeyPlan, wanted: dict[str, Any]
+    ) -> None:
+        key_id = new_id()
+        if key.secret is None:
+            secret = self._secrets.mint_key()
+            wanted |= secret_columns(self._secrets, secret)
+            self.minted.append((user.email, key.name, secret))
+        if key.limit is not None:
+            purse_id = await open_limit(self._connection, key_id, key.limit)
+            wanted |= {"limit_nano": key.limit, "limit_purse_id": purse_id}
+        await add_key(self._connection, key_id, user_id, self._at_ms, wanted)
+
+    async def _limit_changes(self, row: RowMapping, limit: int | None) -> dict[str, Any]:
+        """Move the limit's purse to what the file says; return the key's columns that follow."""
+        if limit == row["limit_nano"]:
+            return {}
+        if limit is None:
+            return {"limit_nano": None, "limit_excess_nano": 0}
+        purse_id = row["limit_purse_id"]
+        if purse_id is None:
+            purse_id = await open_limit(self._connection, row["id"], limit)
+            return {"limit_nano": limit, "limit_purse_id": purse_id}
+        if row["limit_nano"] is None:
+            excess = await restart_limit(self._connection, purse_id, limit)
+        else:
+            by = limit - row["limit_nano"] - row["limit_excess_nano"]
+            excess = await move_limit(self._connection, purse_id, by)
+        return {"limit_nano": limit, "limit_excess_nano": excess}
+
+    async def _refuse_taken(self, key: KeyPlan, secret: str, row: RowMapping | None) -> None:
+        owner = await key_with_secret(self._connection, self._secrets, secret)
+        if owner is not None and (row is None or owner["id"] != row["id"]):
+            raise FileError(key.line, f"the secret of key {key.name} is another key's already")
+
+    def _key_columns(self, key: KeyPlan) -> dict[str, Any]:
+        return {
+            "name": key.name,
+            "channel_id": self._channels[key.channel] if key.channel is not None else None,
+            "enabled": True,
+            "expires_ms": key.expires_ms,
+            "ips": to_json(key.ips),
+            "models": to_json(key.models),
+            "may_pin": False,
+            "rpm": 0,
+            "tpm": 0,
+            "concurrency": 0,
+        }
+
+
+def _named(changes: Mapping[str, Any]) -> str:
+    """Name what changed in the file's words."""
+    words = {
+        "group_name": "group",
+        "password_hash": "password",
+        "channel_id": "channel",
+        "limit_nano": "limit",
+        "expires_ms": "expires",
+        "hash": "secret",
+    }
+    hidden = {"last6", "limit_excess_nano", "limit_purse_id"}
+    return ", ".join(sorted(words.get(name, name) for name in changes if name not in hidden))

@@ -1,0 +1,182 @@
+"""Owns the [[channel]] and [[channel.account]] tables of the configuration file. Pure.
+
+What this version does not honour yet is refused here, with line and reason (contract.md).
+"""
+
+import re
+from collections.abc import Mapping
+
+from tollbridge.catalog.fields import Fields
+from tollbridge.catalog.model_fields import check_pattern
+from tollbridge.catalog.plan import AccountPlan, ChannelPlan
+from tollbridge.core.errors import Surface
+from tollbridge.upstreams.addresses import dialable, literal
+from tollbridge.upstreams.target import Proxy, Target
+
+CHANNEL_FIELDS = (
+    *("name", "platform", "surfaces", "models", "multiplier", "capabilities", "client_policy"),
+    *("groups", "proxy", "rpm", "tpm", "concurrency", "account"),
+)
+ACCOUNT_FIELDS = (
+    *("name", "base_url", "secret", "secret_env", "weight", "priority", "compatible", "proxy"),
+    "cost",
+)
+LIMITS_LATER = "limits per minute and on concurrency come with a later version"
+
+# "auto" is what a key says when it is bound to no channel; # and / separate pins in a key.
+_NAME = re.compile(r"[^\s#/]{1,64}")
+_PLATFORMS = ("openai", "anthropic", "gemini")
+_POLICIES = ("any", "claude-code", "codex")
+_CAPABILITIES = ("images",)
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
+_NO_LIMITS: Mapping[str, object] = {"rpm": 0, "tpm": 0, "concurrency": 0}
+_MULTIPLIER_MAX = 100
+_WEIGHT_MAX = 1_000_000
+_PRIORITY_MAX = 1_000_000
+_SECRET_MAX = 4096
+_URL_MAX = 2048
+
+
+def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: bool) -> ChannelPlan:
+    """Return the plan of one [[channel]] with its accounts; FileError with line and reason."""
+    fields.later(_NO_LIMITS, LIMITS_LATER)
+    accounts = tuple(
+        _account(row, environ, allow_private=allow_private)
+        for row in fields.tables("account", ACCOUNT_FIELDS, what="an account")
+    )
+    refuse_twice(fields, "account", [account.name for account in accounts])
+    return ChannelPlan(
+        line=fields.line,
+        name=_name(fields),
+        platform=_platform(fields),
+        surfaces=_surfaces(fields),
+        models=_models(fields),
+        multiplier=fields.multiplier("multiplier", "1.0", lowest=1, highest=_MULTIPLIER_MAX),
+        capabilities=_among(fields, "capabilities", _CAPABILITIES),
+        client_policy=_client_policy(fields),
+        groups=fields.texts("groups", ("*",)),
+        proxy=_proxy(fields, allow_private=allow_private),
+        accounts=accounts,
+    )
+
+
+def refuse_twice(fields: Fields, what: str, names: list[str]) -> None:
+    """Refuse a table in which two things have one name."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise fields.error("", f"{what} {name} is named twice here")
+
+
+def _name(fields: Fields) -> str:
+    name = fields.text("name")
+    if not _NAME.fullmatch(name) or name == "auto":
+        raise fields.error(
+            "name", "name: at most 64 characters without blanks, # or /, and not auto"
+        )
+    return name
+
+
+def _platform(fields: Fields) -> str:
+    platform = fields.choice("platform", _PLATFORMS)
+    if platform != "openai":
+        raise fields.error("platform", f"platform {platform} comes with a later version")
+    return platform
+
+
+def _client_policy(fields: Fields) -> str:
+    policy = fields.choice("client_policy", _POLICIES, "any")
+    if policy != "any":
+        raise fields.error("client_policy", f"client_policy {policy} comes with a later version")
+    return policy
+
+
+def _surfaces(fields: Fields) -> tuple[str, ...]:
+    every = tuple(surface.value for surface in Surface)
+    names = _among(fields, "surfaces", ("*", *every), ("*",))
+    if not names:
+        raise fields.error("surfaces", 'surfaces must name at least one; ["*"] is all of them')
+    return ("*",) if "*" in names else names
+
+
+def _among(
+    fields: Fields, name: str, options: tuple[str, ...], default: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    values = fields.texts(name, default)
+    for value in values:
+        if value not in options:
+            raise fields.error(name, f"{name} may hold {', '.join(options)}")
+    return tuple(sorted(values))
+
+
+def _models(fields: Fields) -> tuple[str, ...]:
+    models = fields.texts("models")
+    for model in models:
+        check_pattern(fields, "models", model)
+    return tuple(sorted(models))
+
+
+def _account(fields: Fields, environ: Mapping[str, str], *, allow_private: bool) -> AccountPlan:
+    return AccountPlan(
+        line=fields.line,
+        name=_name(fields),
+        base_url=_base_url(fields, allow_private=allow_private),
+        secret=_secret(fields, environ),
+        weight=fields.integer("weight", 1, 1, _WEIGHT_MAX),
+        priority=fields.integer("priority", 0, -_PRIORITY_MAX, _PRIORITY_MAX),
+        compatible=fields.boolean("compatible", default=False),
+        proxy=_proxy(fields, allow_private=allow_private),
+        cost=fields.multiplier("cost", "1.0", lowest=0, highest=_MULTIPLIER_MAX),
+    )
+
+
+def _secret(fields: Fields, environ: Mapping[str, str]) -> str:
+    if ("secret" in fields) == ("secret_env" in fields):
+        raise fields.error("", "an account needs either secret or secret_env")
+    if "secret" in fields:
+        secret, name = fields.text("secret", longest=_SECRET_MAX), "secret"
+    else:
+        name = "secret_env"
+        secret = environ.get(fields.text("secret_env"), "")
+        if not secret:
+            raise fields.error("secret_env", "secret_env names a variable that is not set")
+    # It travels in a header, where anything else could end the line.
+    if not (secret.isascii() and secret.isprintable() and secret == secret.strip()):
+        raise fields.error(name, f"{name}: a secret is printable ASCII")
+    return secret
+
+
+def _base_url(fields: Fields, *, allow_private: bool) -> str:
+    url = fields.text("base_url", longest=_URL_MAX)
+    try:
+        target = Target.parse(url)
+    except ValueError as error:
+        raise fields.error("base_url", f"base_url: {error}") from None
+    if target.prefix.endswith("/v1"):
+        raise fields.error("base_url", "base_url is the vendor's root, without /v1")
+    _check_host(fields, "base_url", target.host, allow_private=allow_private)
+    return url.rstrip("/")
+
+
+def _proxy(fields: Fields, *, allow_private: bool) -> str:
+    if fields.raw("proxy") in {None, ""}:
+        return ""
+    url = fields.text("proxy", longest=_URL_MAX)
+    try:
+        host = Proxy.parse(url).host
+    except ValueError as error:
+        raise fields.error("proxy", f"proxy: {error}") from None
+    _check_host(fields, "proxy", host, allow_private=allow_private)
+    return url
+
+
+def _check_host(fields: Fields, name: str, host: str, *, allow_private: bool) -> None:
+    """Refuse what is never dialled. Names are judged again when they are resolved."""
+    address = literal(host)
+    if host.rstrip(".") in _METADATA_NAMES or (
+        address is not None and not dialable(address, allow_private=True)
+    ):
+        raise fields.error(name, f"{name}: link-local and metadata addresses are never dialled")
+    if address is not None and not allow_private and not dialable(address, allow_private=False):
+        raise fields.error(
+            name, f"{name}: loopback and private addresses need allow_private_upstreams = true"
+        )

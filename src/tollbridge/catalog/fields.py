@@ -1,0 +1,158 @@
+"""Owns reading one table of the configuration file: each field typed, each fault with its line.
+
+Reasons name fields, never values: a value may be a secret. Pure.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from tollbridge.catalog.lines import Lines, Path
+from tollbridge.core.money import Multiplier, parse_usd
+
+_INT64_MAX = 2**63 - 1
+
+
+class FileError(ValueError):
+    """The configuration file is wrong: nothing of it is applied. Says line and reason."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+        self.reason = reason
+
+
+class Fields:
+    """One table of the file and the fields that may stand in it."""
+
+    def __init__(
+        self, table: Any, path: Path, lines: Lines, known: Collection[str], *, what: str
+    ) -> None:
+        """Refuse anything but a table, and fields that are not `known`; `what` names it in reasons."""
+        self._path = path
+        self._lines = lines
+        self._what = what
+        if not isinstance(table, dict):
+            raise self.error("", f"{what} must be a table")
+        self._table: dict[str, Any] = table
+        for name in table:
+            if name not in known:
+                raise self.error(name, f"{what} has no field {name!r}{_meant(name, known)}")
+
+    @property
+    def line(self) -> int:
+        """Where the table begins."""
+        return self._lines.of(self._path)
+
+    def __contains__(self, name: str) -> bool:
+        """Tell whether the field is given."""
+        return name in self._table
+
+    def error(self, name: str, reason: str) -> FileError:
+        """Return the error that blames a field (or "" for the whole table) for a reason."""
+        return FileError(self._lines.of((*self._path, name) if name else self._path), reason)
+
+    def _value(self, name: str, kind: type, expected: str) -> Any:
+        value = self._table.get(name)
+        if value is None:
+            raise self.error("", f"{self._what} needs {name}")
+        # In Python a boolean is an integer; in the file it is not.
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise self.error(name, f"{name} must be {expected}")
+        return value
+
+    def text(self, name: str, default: str | None = None, *, longest: int = 256) -> str:
+        """Return a non-empty printable string; required when there is no default."""
+        if name not in self and default is not None:
+            return default
+        value: str = self._value(name, str, 'a string in "quotes"')
+        if not value.strip() or value != value.strip():
+            raise self.error(name, f"{name} must not be empty nor begin or end with a blank")
+        if len(value) > longest or not value.isprintable():
+            raise self.error(name, f"{name} must be printable, at most {longest} characters")
+        return value
+
+    def choice(self, name: str, options: Sequence[str], default: str | None = None) -> str:
+        """Return one of the options."""
+        value = self.text(name, default)
+        if value not in options:
+            raise self.error(name, f"{name} must be one of {', '.join(options)}")
+        return value
+
+    def boolean(self, name: str, *, default: bool) -> bool:
+        """Return true or false."""
+        return bool(self._value(name, bool, "true or false")) if name in self else default
+
+    def integer(self, name: str, default: int | None, lowest: int, highest: int) -> int:
+        """Return a whole number within bounds; required when there is no default."""
+        if name not in self and default is not None:
+            return default
+        value: int = self._value(name, int, "a whole number")
+        if not lowest <= value <= highest:
+            raise self.error(name, f"{name} must be from {lowest} to {highest}")
+        return value
+
+    def money(self, name: str, highest: int = _INT64_MAX) -> int | None:
+        """Return nano-dollars, exactly what the decimal string says; None when not given."""
+        if name not in self:
+            return None
+        text = self._value(name, str, 'a decimal string like "2.50"')
+        try:
+            amount = parse_usd(text)
+        except ValueError as error:
+            raise self.error(name, f"{name} {error}") from None
+        if amount > highest:
+            raise self.error(name, f"{name} is more than any sane amount")
+        return amount
+
+    def multiplier(self, name: str, default: str, *, lowest: int, highest: int) -> Multiplier:
+        """Return an exact factor from `lowest` (0: zero is allowed, 1: above zero) to `highest`."""
+        if name not in self:
+            return Multiplier.parse(default)
+        text = self._value(name, str, 'a decimal string like "0.15"')
+        try:
+            factor = Multiplier.parse(text)
+        except ValueError as error:
+            raise self.error(name, f"{name} {error}") from None
+        if factor.num < lowest or factor.num > highest * factor.den:
+            bound = "above 0" if lowest else "at least 0"
+            raise self.error(name, f"{name} must be {bound} and at most {highest}")
+        return factor
+
+    def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
+        """Return a list of different non-empty strings; required when there is no default."""
+        if name not in self and default is not None:
+            return tuple(default)
+        values: list[Any] = self._value(name, list, "a list of strings")
+        for value in values:
+            if not isinstance(value, str) or not value.strip() or not value.isprintable():
+                raise self.error(name, f"{name} must be a list of non-empty strings")
+        if len(set(values)) != len(values):
+            raise self.error(name, f"{name} names something twice")
+        return tuple(values)
+
+    def tables(self, name: str, known: Collection[str], *, what: str) -> list["Fields"]:
+        """Return the tables of an array of tables; none when not given."""
+        if name not in self:
+            return []
+        rows: list[Any] = self._value(name, list, f"an array of tables: [[{name}]]")
+        return [
+            Fields(row, (*self._path, name, index), self._lines, known, what=what)
+            for index, row in enumerate(rows)
+        ]
+
+    def raw(self, name: str) -> Any:
+        """Return the value as TOML gave it, None when not given."""
+        return self._table.get(name)
+
+    def later(self, neutral: Mapping[str, object], reason: str) -> None:
+        """Refuse fields that this version does not honour, unless they ask for nothing."""
+        for name, nothing in neutral.items():
+            value = self._table.get(name, nothing)
+            if value != nothing or type(value) is not type(nothing):
+                raise self.error(name, f"{name}: {reason}")
+
+
+def _meant(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; it may have {', '.join(sorted(known))}"

@@ -1,0 +1,113 @@
+"""Owns reading the catalogue from the database into a snapshot. Must not decide when.
+
+Switched-off models and accounts are left out, so nothing can be sold or reached through them.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from tollbridge.catalog.channel_rows import open_sealed
+from tollbridge.catalog.price_rows import price_of
+from tollbridge.catalog.site_rows import read_site
+from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot, split_names
+from tollbridge.core.errors import Surface
+from tollbridge.core.money import Multiplier
+from tollbridge.core.secrets import Secrets
+from tollbridge.storage.rows import names_from_json
+from tollbridge.storage.tables import accounts, change, channels, models, prices
+from tollbridge.storage.unit_of_work import reading
+
+
+async def change_version(connection: AsyncConnection) -> int:
+    """Return the number that moves with every change of the control plane."""
+    version: int = (await connection.execute(select(change.c.version))).scalar_one()
+    return version
+
+
+async def load_snapshot(engine: AsyncEngine, secrets: Secrets) -> Snapshot:
+    """Return the catalogue as it is now, all of it of one moment.
+
+    SecretsError when a stored credential does not open with this key file, ValueError for a row
+    that makes no sense, database errors as they come.
+    """
+    async with reading(engine) as connection:
+        return Snapshot.build(
+            await change_version(connection),
+            await read_site(connection),
+            await _channels(connection, secrets),
+            await _models(connection),
+        )
+
+
+async def _models(connection: AsyncConnection) -> list[Model]:
+    open_prices = await connection.execute(select(prices).where(prices.c.valid_to_ms.is_(None)))
+    by_model = {row["model_id"]: row for row in open_prices.mappings()}
+    rows = await connection.execute(select(models).where(models.c.enabled))
+    return [_model(row, by_model.get(row["id"])) for row in rows.mappings()]
+
+
+def _model(row: RowMapping, price: RowMapping | None) -> Model:
+    return Model(
+        id=row["id"],
+        name=row["name"],
+        context=row["context"],
+        max_output=row["max_output"],
+        price=price_of(price, row["name"]) if price else None,
+        sizes=names_from_json(row["sizes"]),
+        n_max=row["n_max"],
+        prompt_max=row["prompt_max"],
+        text_max=row["text_max"],
+    )
+
+
+async def _channels(connection: AsyncConnection, secrets: Secrets) -> list[Channel]:
+    usable = select(accounts).where(accounts.c.enabled, accounts.c.secret != "")
+    ordered = usable.order_by(accounts.c.priority, accounts.c.name)
+    grouped: dict[int, list[RowMapping]] = defaultdict(list)
+    for row in (await connection.execute(ordered)).mappings():
+        grouped[row["channel_id"]].append(row)
+    rows = (await connection.execute(select(channels).order_by(channels.c.name))).mappings()
+    return [_channel(row, grouped[row["id"]], secrets) for row in rows]
+
+
+def _channel(row: RowMapping, members: Sequence[RowMapping], secrets: Secrets) -> Channel:
+    exact, wildcards = split_names(names_from_json(row["models"]))
+    surfaces = names_from_json(row["surfaces"])
+    proxy = open_sealed(secrets, "channel", row, "proxy")
+    return Channel(
+        id=row["id"],
+        name=row["name"],
+        platform=row["platform"],
+        surfaces=frozenset(Surface if "*" in surfaces else map(Surface, surfaces)),
+        models=exact,
+        multiplier=Multiplier(row["multiplier_num"], row["multiplier_den"]),
+        capabilities=frozenset(names_from_json(row["capabilities"])),
+        client_policy=row["client_policy"],
+        groups=frozenset(names_from_json(row["groups"])),
+        enabled=row["enabled"],
+        accounts=tuple(_account(one, row["platform"], proxy, secrets) for one in members),
+        rpm=row["rpm"],
+        tpm=row["tpm"],
+        concurrency=row["concurrency"],
+        wildcards=wildcards,
+    )
+
+
+def _account(row: RowMapping, platform: str, channel_proxy: str, secrets: Secrets) -> Account:
+    return Account(
+        id=row["id"],
+        channel_id=row["channel_id"],
+        name=row["name"],
+        platform=platform,
+        base_url=row["base_url"],
+        secret=open_sealed(secrets, "account", row, "secret"),
+        weight=row["weight"],
+        priority=row["priority"],
+        compatible=row["compatible"],
+        proxy=open_sealed(secrets, "account", row, "proxy") or channel_proxy,
+        cost=Multiplier(row["cost_num"], row["cost_den"]),
+        stops_on_abort=row["stops_on_abort"],
+    )

@@ -1,0 +1,105 @@
+"""Owns the [[model]] tables of the configuration file: what may be sold, and its list price. Pure."""
+
+from collections.abc import Collection
+from types import MappingProxyType
+
+from tollbridge.catalog.fields import Fields
+from tollbridge.catalog.plan import ImagePlan, ModelPlan, PricePlan, TierPlan
+from tollbridge.protocols.usage import TOKEN_BUCKETS
+
+ITEMS = ("request", "second", "character", "web_search")
+MODEL_FIELDS = (
+    *("name", "context", "max_output", "sizes", "n_max", "prompt_max", "text_max"),
+    *(*TOKEN_BUCKETS, *ITEMS, "tiers", "image"),
+)
+
+_TOKENS_MAX = 100_000_000
+_COUNT_MAX = 1_000_000
+# $100,000 a million tokens or an item: with the bounds on tokens and multipliers, no charge can
+# leave 64 bits.
+_PRICE_MAX = 10**14
+_NAME_MAX = 256
+
+
+def read_model(fields: Fields) -> ModelPlan:
+    """Return the plan of one [[model]]; FileError with line and reason."""
+    return ModelPlan(
+        line=fields.line,
+        name=_name(fields),
+        context=fields.integer("context", None, 1, _TOKENS_MAX),
+        max_output=fields.integer("max_output", None, 1, _TOKENS_MAX),
+        price=_price(fields),
+        sizes=fields.texts("sizes", ()),
+        n_max=fields.integer("n_max", 0, 0, _COUNT_MAX),
+        prompt_max=fields.integer("prompt_max", 0, 0, _TOKENS_MAX),
+        text_max=fields.integer("text_max", 0, 0, _TOKENS_MAX),
+    )
+
+
+def check_pattern(fields: Fields, field: str, name: str) -> None:
+    """Refuse a model name with blanks, or with a star anywhere but at its end."""
+    if any(character.isspace() for character in name) or len(name) > _NAME_MAX:
+        raise fields.error(field, f"{field}: a model name has no blanks and at most 256 characters")
+    if "*" in name[:-1]:
+        raise fields.error(field, f"{field}: a wildcard is one * at the end")
+
+
+def _name(fields: Fields) -> str:
+    name = fields.text("name", longest=_NAME_MAX)
+    check_pattern(fields, "name", name)
+    return name
+
+
+def _price(fields: Fields) -> PricePlan | None:
+    rates = _rates(fields)
+    items = {name: price for name in ITEMS if (price := fields.money(name, _PRICE_MAX)) is not None}
+    images = tuple(
+        _image(row) for row in fields.tables("image", ("size", "quality", "price"), what="image")
+    )
+    if not rates and not items and not images:
+        if "tiers" in fields:
+            raise fields.error("tiers", "tiers need the model's own input and output prices")
+        return None
+    keys = [(image.size, image.quality) for image in images]
+    if len(set(keys)) != len(keys):
+        raise fields.error("image", "image prices the same size and quality twice")
+    return PricePlan(rates, _tiers(fields, rates), MappingProxyType(items), images)
+
+
+def _rates(fields: Fields) -> MappingProxyType[str, int]:
+    rates = {
+        name: price
+        for name in TOKEN_BUCKETS
+        if (price := fields.money(name, _PRICE_MAX)) is not None
+    }
+    if rates and not {"input", "output"} <= rates.keys():
+        first = next(iter(rates))
+        raise fields.error(first, "input and output must both be priced: no token is sold for free")
+    return MappingProxyType(rates)
+
+
+def _tiers(fields: Fields, base: Collection[str]) -> tuple[TierPlan, ...]:
+    rows = fields.tables("tiers", ("above", *TOKEN_BUCKETS), what="a tier")
+    if rows and not base:
+        raise fields.error("tiers", "tiers need the model's own input and output prices")
+    tiers = [_tier(row, base) for row in rows]
+    if len({tier.above for tier in tiers}) != len(tiers):
+        raise fields.error("tiers", "tiers name the same `above` twice")
+    return tuple(sorted(tiers, key=lambda tier: tier.above))
+
+
+def _tier(row: Fields, base: Collection[str]) -> TierPlan:
+    """Read a tier; it must price all that the model prices, so that nobody has to guess."""
+    above = row.integer("above", None, 1, _TOKENS_MAX)
+    rates = _rates(row)
+    for name in base:
+        if name not in rates:
+            raise row.error("", f"the tier above {above} must price {name} as the model does")
+    return TierPlan(above, rates)
+
+
+def _image(row: Fields) -> ImagePlan:
+    price = row.money("price", _PRICE_MAX)
+    if price is None:
+        raise row.error("", "an image price needs price")
+    return ImagePlan(row.text("size", "*"), row.text("quality", "*"), price)

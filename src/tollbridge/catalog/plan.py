@@ -1,0 +1,131 @@
+"""Owns what a configuration file asks for, as values. Pure: no text, no database.
+
+Money is nano-dollars (prices per million tokens), times milliseconds since 1970. `line` is where a
+thing stands in the file, for errors that only the database can reveal.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tollbridge.core.errors import Profile
+from tollbridge.core.money import Multiplier
+
+
+@dataclass(frozen=True, slots=True)
+class SitePlan:
+    """The settings of the installation."""
+
+    error_profile: Profile
+    trusted_proxies: tuple[str, ...]
+    allow_private_upstreams: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TierPlan:
+    """The buckets priced for calls with more input tokens than `above`."""
+
+    above: int
+    rates: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePlan:
+    """The price of one image of a size and quality."""
+
+    size: str
+    quality: str
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class PricePlan:
+    """Only what the operator priced: what is missing falls back when the Price is built."""
+
+    rates: Mapping[str, int]
+    tiers: tuple[TierPlan, ...]
+    items: Mapping[str, int]
+    images: tuple[ImagePlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """A model that may be sold; without a price it is listed by nobody and refused."""
+
+    line: int
+    name: str
+    context: int
+    max_output: int
+    price: PricePlan | None
+    sizes: tuple[str, ...]
+    n_max: int
+    prompt_max: int
+    text_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPlan:
+    """An upstream credential of a channel."""
+
+    line: int
+    name: str
+    base_url: str
+    secret: str = field(repr=False)
+    weight: int
+    priority: int
+    compatible: bool
+    proxy: str = field(repr=False)
+    cost: Multiplier
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelPlan:
+    """A channel with all its accounts."""
+
+    line: int
+    name: str
+    platform: str
+    surfaces: tuple[str, ...]
+    models: tuple[str, ...]
+    multiplier: Multiplier
+    capabilities: tuple[str, ...]
+    client_policy: str
+    groups: tuple[str, ...]
+    proxy: str = field(repr=False)
+    accounts: tuple[AccountPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlan:
+    """A key of a user. `secret` None: make one, or keep the one that exists. `channel` None: auto."""
+
+    line: int
+    name: str
+    secret: str | None = field(repr=False)
+    channel: str | None
+    limit: int | None
+    expires_ms: int | None
+    ips: tuple[str, ...]
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UserPlan:
+    """A user with the named keys. `credit` is granted once, when the user is new."""
+
+    line: int
+    email: str
+    role: str
+    group: str
+    password: str | None = field(repr=False)
+    credit: int | None
+    keys: tuple[KeyPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that a file asks for. `site` None: the file says nothing about it."""
+
+    site: SitePlan | None
+    models: tuple[ModelPlan, ...]
+    channels: tuple[ChannelPlan, ...]
+    users: tuple[UserPlan, ...]

@@ -1,0 +1,92 @@
+"""Owns noticing that the control plane has changed: polls `change.version`, hands on snapshots.
+
+A change takes effect in < 1 s (contract.md). While the database is away the old snapshot stays.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tollbridge.catalog.loader import change_version
+from tollbridge.catalog.snapshot import Snapshot
+from tollbridge.core.secrets import SecretsError
+from tollbridge.core.telemetry import get_logger
+from tollbridge.storage.engine import DATABASE_ERRORS
+from tollbridge.storage.unit_of_work import reading
+
+_POLL_S = 0.2
+# A snapshot that cannot be read changes nothing here: the old one stays good.
+_TROUBLE: tuple[type[Exception], ...] = (*DATABASE_ERRORS, SecretsError, ValueError)
+_log = get_logger(__name__)
+
+
+class Watcher:
+    """Follows the catalogue from `start` to `stop`, in one task."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        loader: Callable[[], Awaitable[Snapshot]],
+        on_change: Callable[[Snapshot], None],
+        *,
+        poll_s: float = _POLL_S,
+    ) -> None:
+        """Call `on_change` on the loop with what `loader` returns, each time the version moves."""
+        self._engine = engine
+        self._loader = loader
+        self._on_change = on_change
+        self._poll_s = poll_s
+        self._version: int | None = None
+        self._trouble = ""
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> Snapshot:
+        """Load the first snapshot, hand it on and return it, then keep watching.
+
+        Errors of this first load are the caller's: without a catalogue there is nothing to serve.
+        """
+        snapshot = await self._load()
+        self._task = asyncio.create_task(self._watch(), name="catalogue watcher")
+        return snapshot
+
+    async def stop(self) -> None:
+        """End the watching; idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            try:
+                await self._look()
+            except _TROUBLE as error:
+                self._report(type(error).__name__)
+            else:
+                self._report("")
+
+    async def _look(self) -> None:
+        async with reading(self._engine) as connection:
+            version = await change_version(connection)
+        if version != self._version:
+            await self._load()
+
+    async def _load(self) -> Snapshot:
+        snapshot = await self._loader()
+        self._version = snapshot.version
+        self._on_change(snapshot)
+        return snapshot
+
+    def _report(self, trouble: str) -> None:
+        """Log the beginning and the end of trouble, not each poll of it."""
+        if trouble == self._trouble:
+            return
+        if trouble:
+            _log.error("catalogue_not_read", error=trouble)
+        else:
+            _log.info("catalogue_read_again")
+        self._trouble = trouble

@@ -1,0 +1,35 @@
+"""Owns fixtures of a migrated database on each engine, for tests of the control plane."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tollbridge.core.secrets import Secrets
+from tollbridge.storage.engine import open_engine
+from tollbridge.storage.migrate import migrate
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database, once on each engine."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:///{tmp_path}/tollbridge.db"
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Return an engine on a migrated database."""
+    await migrate(database_url)
+    opened = open_engine(database_url)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def secrets() -> Secrets:
+    """Return the secrets of an installation."""
+    return Secrets(b"p" * 32, {"k1": b"k" * 32}, "k1")

@@ -1,0 +1,18 @@
+"""Proof that every constraint and index has a name, so that a later migration can reach it."""
+
+from tollbridge.storage import ledger_tables, tables
+from tollbridge.storage.metadata import metadata
+
+
+def test_everything_has_a_name():
+    assert tables.users.metadata is ledger_tables.purse.metadata is metadata
+    for table in metadata.tables.values():
+        assert all(constraint.name for constraint in table.constraints), table.name
+        assert all(index.name for index in table.indexes), table.name
+
+
+def test_both_planes_are_in_it():
+    assert set(metadata.tables) == {
+        *("users", "channels", "accounts", "models", "prices", "api_keys", "site", "change"),
+        *("purse", "hold", "usage", "journal", "node", "ledger"),
+    }
