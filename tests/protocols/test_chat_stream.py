@@ -180,6 +180,18 @@ def test_usage_that_only_we_asked_for_is_hidden():
     assert tap.usage == Usage(input=3, output=2)
 
 
+@given(st.lists(st.text(max_size=9), max_size=8), st.lists(st.integers(0, 999), max_size=9))
+def test_rewritten_streams_say_the_same_at_any_cut(texts, cuts):
+    frames = [frame({"content": text}, usage=None, obfuscation="x") for text in texts]
+    stream = b"".join([TEXT, *frames, frame({}, "stop", usage=None), USAGE, DONE])
+    wanted = [frame({"content": text}, obfuscation="x") for text in texts]
+    clean = b"".join([TEXT, *wanted, STOP, DONE]).replace(b'"model":"up"', b'"model":"mine"')
+    for pieces in (split(stream, cuts), [TEXT, *frames, stream[len(TEXT + b"".join(frames)) :]]):
+        tap, shown = run(pieces, hide_usage=True, rename="mine")
+        assert shown + tap.finish_text() == clean
+        assert tap.usage == Usage(input=3, output=2)
+
+
 def test_usage_beside_choices_is_hidden_too():
     tap, _ = run([TEXT, frame({}, "stop", usage=FIGURES), DONE], hide_usage=True)
     assert tap.finish_text() == STOP + DONE

@@ -30,6 +30,19 @@ def test_the_same_frame_with_another_text_fits(name, first, second, padding):
     assert shape.text_bytes(other, end) == len(second.encode())
 
 
+@given(st.text(), st.sampled_from([{}, {"obfuscation": "abc"}, {"usage": None}]))
+def test_the_edges_are_rewritten_and_the_text_is_not(text, fields):
+    shape = learn_shape(frame({"content": "a"}, **fields))
+    other = frame({"content": text}, **fields)
+    end = shape.end_of_text(other)
+    assert shape.shown(other, end) == other
+    shape.show_as(lambda edge: edge.replace(b"null", b"0").replace(b'"c"', b'"d"'))
+    chunk = json.loads(shape.shown(other, end)[6:])
+    assert (chunk["id"], chunk["choices"][0]["finish_reason"]) == ("d", 0)
+    assert chunk["choices"][0]["delta"]["content"] == text
+    assert chunk.get("obfuscation") == fields.get("obfuscation")
+
+
 @pytest.mark.parametrize(
     "other",
     [

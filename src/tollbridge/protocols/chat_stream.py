@@ -113,7 +113,7 @@ class ChatTap:
                 if end:
                     self.events += 1
                     self.text_bytes += shape.text_bytes(data, end)
-                    return self._shown(data) if self._rewrites else data
+                    return shape.shown(data, end) if self._rewrites else data
             if data.endswith(b"\n\n") and not has_marker(data) and b"\r" not in data:
                 return self._plain_frames(data)
         try:
@@ -129,7 +129,9 @@ class ChatTap:
         self.events += frames
         self.text_bytes += produced_bytes(data)
         if frames == 1 and self.events >= self._learn_at:
-            self._shape = learn_shape(data)
+            shape = self._shape = learn_shape(data)
+            if shape is not None and self._rewrites:
+                shape.show_as(self._shown)
             self._learn_at = self.events + RELEARN_AFTER
         return self._shown(data) if self._rewrites else data
 

@@ -59,8 +59,8 @@ def usage_from(fields: Any) -> Usage | None:
         odd.append("reasoning")
         made = reasoning
     fresh, cached, written, audio_in, image_in = _input_buckets(fields, details, sent, odd)
-    audio_out = min(_tokens(reply.get("audio_tokens"), odd), made)
-    image_out = min(_tokens(reply.get("image_tokens"), odd), made - audio_out)
+    audio_out = _at_most(reply.get("audio_tokens"), made, odd)
+    image_out = _at_most(reply.get("image_tokens"), made - audio_out, odd)
     output = made - audio_out - image_out
     return Usage(
         input=fresh,
@@ -103,9 +103,9 @@ def _input_buckets(
     written = _part(details.get("cache_write_tokens"), rest, odd)
     rest -= written
     # Cached tokens may be audio or image ones too, so these two may overlap without a fault.
-    audio = min(_tokens(details.get("audio_tokens"), odd), rest)
+    audio = _at_most(details.get("audio_tokens"), rest, odd)
     rest -= audio
-    image = min(_tokens(details.get("image_tokens"), odd), rest)
+    image = _at_most(details.get("image_tokens"), rest, odd)
     return rest - image, cached, written, audio, image
 
 
@@ -114,7 +114,13 @@ def _details(fields: dict[str, Any], name: str) -> dict[str, Any]:
     return details if isinstance(details, dict) else _NOTHING
 
 
+def _at_most(value: object, whole: int, odd: list[str]) -> int:
+    return min(_tokens(value, odd), whole) if value else 0
+
+
 def _part(value: object, whole: int, odd: list[str]) -> int:
+    if not value:
+        return 0
     tokens = _tokens(value, odd)
     if tokens > whole:
         odd.append("part")

@@ -6,6 +6,7 @@ search for markers. It must not know what the frames mean.
 """
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -26,7 +27,7 @@ _DECODER = msgspec.json.Decoder(str)
 class DeltaShape:
     """The bytes around the text of a frame; some vendors also pad each frame with random text."""
 
-    __slots__ = ("_ending", "_middle", "_padded", "_start", "prefix")
+    __slots__ = ("_ending", "_middle", "_padded", "_shown", "_start", "prefix")
 
     def __init__(self, prefix: bytes, middle: bytes, ending: bytes) -> None:
         self.prefix = prefix
@@ -34,6 +35,7 @@ class DeltaShape:
         self._middle = middle
         self._ending = ending
         self._padded = middle.endswith(_PADDING)
+        self._shown = (prefix, middle, ending)
 
     def end_of_text(self, data: bytes) -> int:
         """Return where the text ends in one frame of this shape, 0 for anything else.
@@ -50,6 +52,16 @@ class DeltaShape:
         if self._padded:
             at = data.find(b'"', at)
         return end if data[at:] == self._ending else 0
+
+    def show_as(self, rewrite: Callable[[bytes], bytes]) -> None:
+        """Rewrite the bytes around the text once for all frames of this shape."""
+        self._shown = (rewrite(self.prefix), rewrite(self._middle), rewrite(self._ending))
+
+    def shown(self, data: bytes, end: int) -> bytes:
+        """Return one frame of this shape, whose text ends there, as it is to be shown."""
+        prefix, middle, ending = self._shown
+        padding = data[end + len(self._middle) : len(data) - len(self._ending)]
+        return b"".join((prefix, data[self._start : end], middle, padding, ending))
 
     def text_bytes(self, data: bytes, end: int) -> int:
         """Return the UTF-8 bytes of the text that ends there."""
