@@ -30,7 +30,7 @@ async def client(upstream: FakeUpstream) -> AsyncIterator[httpx2.AsyncClient]:
         yield found
 
 
-def ask(*, stream: bool = False, **fake: object) -> dict[str, Any]:
+def ask(*, stream: bool = False, **fake: Any) -> dict[str, Any]:
     messages = [{"role": "user", "content": "hello"}]
     return {"model": "gpt-x", "messages": messages, "stream": stream, "fake": fake}
 
@@ -83,7 +83,7 @@ async def test_two_events_are_two_writes_when_delayed(client: httpx2.AsyncClient
 
 
 @pytest.mark.parametrize("fake", [{"cut_body": 10}, {"content_length_lie": 5}])
-async def test_cut_unary(client: httpx2.AsyncClient, fake: dict[str, object]) -> None:
+async def test_cut_unary(client: httpx2.AsyncClient, fake: dict[str, Any]) -> None:
     with pytest.raises(httpx2.TransportError):
         await client.post(CHAT, json=ask(**fake))
 
@@ -126,6 +126,25 @@ async def test_slow_reader_holds_the_vendor_back(upstream: FakeUpstream) -> None
     assert upstream.books.tokens_out == 200
     writer.close()
     await writer.wait_closed()
+
+
+async def test_a_pause_between_two_turns_is_survived(
+    upstream: FakeUpstream, client: httpx2.AsyncClient
+) -> None:
+    task = asyncio.create_task(client.post(CHAT, json=ask(stream=True, tokens=20_000)))
+    while not upstream.books.tokens_out:
+        await asyncio.sleep(0)
+    (connection,) = upstream.connections
+    assert connection._waiting is None
+    connection.pause_writing()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    paused_at = upstream.books.tokens_out
+    await asyncio.sleep(0)
+    assert upstream.books.tokens_out == paused_at < 20_000
+    connection.resume_writing()
+    async with asyncio.timeout(20):
+        assert (await task).text.endswith("data: [DONE]\n\n")
 
 
 async def test_hanging_call_ends_with_its_caller(

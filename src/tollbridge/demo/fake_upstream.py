@@ -159,7 +159,7 @@ class _Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._paused = False
-        if self._waiting is not None and self._timer is None:
+        if self._reply is not None and self._timer is None:
             self._play_on()
 
     def on_message_begin(self) -> None:
