@@ -4,6 +4,7 @@ import dataclasses
 from fractions import Fraction
 from math import ceil
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 
@@ -115,7 +116,7 @@ def test_items_that_the_price_does_not_sell_are_not_free(usage: Usage) -> None:
         charge(usage, price(web_search=5), ONE)
     with pytest.raises(Unpriced):
         explain(usage, price(web_search=5), ONE)
-    assert charge(dataclasses.replace(usage, request=1), price(request=7), ONE) == 7
+    assert charge(msgspec.structs.replace(usage, request=1), price(request=7), ONE) == 7
     assert charge(usage, price(rates=RATES), ONE) == 0
 
 

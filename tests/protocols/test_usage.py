@@ -1,7 +1,5 @@
 """Tests of the canonical usage: the shape that prices, rows and adapters share."""
 
-import dataclasses
-
 import pytest
 
 from tollbridge.protocols.usage import TOKEN_BUCKETS, ImageCount, Usage
@@ -16,7 +14,7 @@ def test_everything_defaults_to_nothing_used() -> None:
 
 
 def test_buckets_are_fields_and_leave_reasoning_out() -> None:
-    fields = {field.name for field in dataclasses.fields(Usage)}
+    fields = set(Usage.__struct_fields__)
     assert set(TOKEN_BUCKETS) < fields
     assert len(set(TOKEN_BUCKETS)) == len(TOKEN_BUCKETS)
     assert "reasoning" not in TOKEN_BUCKETS
@@ -35,5 +33,5 @@ def test_tokens_in_is_the_sum_of_every_input_bucket() -> None:
 
 
 def test_usage_cannot_be_changed() -> None:
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Usage().input = 1  # type: ignore[misc]

@@ -73,28 +73,24 @@ def bound(ask: Ask, price: Price, multiplier: Multiplier, available: int) -> Bou
     """Return what to hold of `available` nano-dollars (the poorest purse's free money).
 
     Any usage within the ask's input and the resulting output limit is charged at most the amount.
-    A call without a client's limit always gets one written. Raises AmountTooLarge.
+    Where the worst case fits, the client's or the model's own limit is the bound and the request
+    stays as it is. Raises AmountTooLarge.
     """
     fixed, per_token = _rates(ask, price)
     limit = ask.max_output if ask.limit is None else ask.limit
     worst = total_of(fixed + limit * per_token, multiplier) or 1
     affordable = available // ask.share
     if worst <= affordable:
-        return Bound(worst, _unless_own(ask, limit), worst)
+        return Bound(worst, None, worst)
     floor_limit = min(limit, max(ask.floor_tokens // ask.copies, 1))
     floor = total_of(fixed + floor_limit * per_token, multiplier) or 1
     if floor > available:
         return Unaffordable(max(min(_payable(available, multiplier, fixed, per_token), limit), 0))
     hold = max(floor, affordable)
     if worst <= hold:
-        return Bound(worst, _unless_own(ask, limit), worst)
+        return Bound(worst, None, worst)
     limit = _payable(hold, multiplier, fixed, per_token)
     return Bound(total_of(fixed + limit * per_token, multiplier), limit, worst)
-
-
-def _unless_own(ask: Ask, limit: int) -> int | None:
-    """Return the limit to write: none when the request carries it or there is no output."""
-    return None if ask.limit is not None or limit == 0 else limit
 
 
 def _payable(hold: int, multiplier: Multiplier, fixed: int, per_token: int) -> int:

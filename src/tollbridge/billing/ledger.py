@@ -6,6 +6,7 @@ call", "Engines"). It must not know of surfaces, accounts or sockets.
 """
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -49,20 +50,28 @@ class Writer(Protocol):
 class Gauges(Protocol):
     """Where the ledger reports to; the metrics registry implements it."""
 
-    hold_refused: Callable[[], None]
-    operator_loss: Callable[[float], None]
+    @property
+    def hold_refused(self) -> Callable[[], None]:
+        """A hold was refused for lack of money."""
+
+    @property
+    def operator_loss(self) -> Callable[[float], None]:
+        """The operator bore so many nano-dollars of a call."""
 
     def committed(self, batch: int, seconds: float) -> None:
         """A batch of `batch` items took `seconds`."""
 
 
 class _View:
-    """What this node believes of one purse, with its own holds that are not yet confirmed."""
+    """What this node believes of one purse, with its own holds that are not yet confirmed.
 
-    __slots__ = ("available", "held", "unconfirmed")
+    `seen` is None until the books were asked: a hold may be on its way before.
+    """
 
-    def __init__(self, figures: Figures) -> None:
-        self.available, self.held = figures
+    __slots__ = ("seen", "unconfirmed")
+
+    def __init__(self, seen: Figures | None = None) -> None:
+        self.seen = seen
         self.unconfirmed = 0
 
 
@@ -86,6 +95,7 @@ class Ledger:
         self._views: dict[int, _View] = {}
         self._waiting: deque[Item] = deque()
         self._late = False
+        self._broken = False
         self._room = True
         self._watcher: asyncio.Task[None] | None = None
 
@@ -103,16 +113,16 @@ class Ledger:
     @property
     def ready(self) -> bool:
         """Whether new calls may be taken: the writer keeps up and the disk has room."""
-        return not self._late and self._room
+        return self._room and not (self._late or self._broken)
 
     def free(self, purses: Sequence[int]) -> int | None:
         """Return what a new call may hold in the poorest of `purses`; None if one is not known."""
         least: int | None = None
         for purse in purses:
             view = self._views.get(purse)
-            if view is None:
+            if view is None or view.seen is None:
                 return None
-            free = view.available - view.held - view.unconfirmed
+            free = view.seen.free - view.unconfirmed
             if least is None or free < least:
                 least = free
         return least
@@ -125,9 +135,9 @@ class Ledger:
         """
         for purse in purses:
             view = self._views.get(purse)
-            if view is None:
+            if view is None or view.seen is None:
                 return True
-            if view.available - view.held < 4 * (view.unconfirmed + need):
+            if view.seen.free < 4 * (view.unconfirmed + need):
                 return True
         return False
 
@@ -135,15 +145,13 @@ class Ledger:
         """Refresh the view of `purses` from the books. Raises DatabaseDown."""
         await self.ask(Look(purses))
 
-    def hold(
-        self, tid: str, purses: tuple[int, ...], amount: int, at_ms: int, bill: str
-    ) -> Hold:
+    def hold(self, tid: str, purses: tuple[int, ...], amount: int, at_ms: int, bill: str) -> Hold:
         """Ask for a hold; its `future` gives a HoldResult or raises DatabaseDown."""
         item = Hold(tid, purses, amount, at_ms, bill)
         for purse in purses:
             view = self._views.get(purse)
             if view is None:
-                view = self._views[purse] = _View(Figures(0, 0))
+                view = self._views[purse] = _View()
             view.unconfirmed += amount
         self.ask(item)
         return item
@@ -153,7 +161,10 @@ class Ledger:
         return self.ask(Update(tid, amount, covered, bill))
 
     def settle(self, tid: str, cost: int, row: UsageRow) -> Settle:
-        """End a call; the item's `future` gives a SettleResult, however late."""
+        """End a call; the item's `future` gives a SettleResult, however late.
+
+        It raises Poisoned when even a plain row is refused, DatabaseDown when the writer is gone.
+        """
         item = Settle(tid, cost, row)
         self._queue(item)
         return item
@@ -164,28 +175,35 @@ class Ledger:
 
     def withhold(self, settle: Settle, purses: tuple[int, ...]) -> None:
         """Make a settle cost nothing because its answer was not delivered, even if under way."""
+        # In this order: the writer's thread may take the item between any two lines here. It then
+        # sees the mark or the Return comes after it; both together do no harm.
+        settle.withheld = True
         if settle.taken:
             self._queue(Return(settle.tid, purses))
-        else:
-            settle.withheld = True
 
     def ask(self, item: Item) -> asyncio.Future[Any]:
         """Queue an item whose answer has a deadline: past it the future raises DatabaseDown."""
         self._queue(item)
-        self._waiting.append(item)
         assert item.future is not None
+        if not item.future.done():
+            self._waiting.append(item)
         return item.future
 
     def _queue(self, item: Item) -> None:
         assert self._writer is not None
         item.future = self._loop.create_future()
         item.asked_at = self._loop.time()
-        self._writer.submit(item)
+        if self._broken:
+            self._give_up(item)
+        else:
+            self._writer.submit(item)
 
     def published(
         self, answers: list[tuple[Item, Any]], purses: dict[int, Figures], took_s: float
     ) -> None:
         """Take over what became durable and wake the calls that wait for it."""
+        if len(self._views) > _VIEWS_MAX:
+            self._views = {purse: view for purse, view in self._views.items() if view.unconfirmed}
         for item, answer in answers:
             self._answer(item, answer)
         # After the answers: a look in the same batch saw figures from before its later items.
@@ -195,13 +213,12 @@ class Ledger:
             self._waiting.popleft()
         if self._late and not self._waiting:
             self._late = False
-        if len(self._views) > _VIEWS_MAX:
-            self._views = {purse: view for purse, view in self._views.items() if view.unconfirmed}
 
     def _answer(self, item: Item, answer: Any) -> None:
         if type(item) is Hold:
             for purse in item.purses:
-                self._views[purse].unconfirmed -= item.amount
+                if (view := self._views.get(purse)) is not None:
+                    view.unconfirmed -= item.amount
             if isinstance(answer, HoldResult) and not answer.ok and answer.short is not None:
                 self._gauges.hold_refused()
         elif type(item) is Look and isinstance(answer, dict):
@@ -223,12 +240,22 @@ class Ledger:
             if view is None:
                 self._views[purse] = _View(now)
             else:
-                view.available, view.held = now
+                view.seen = now
 
     def broken(self, reason: str) -> None:
         """The writer is gone or does not know what it wrote: nothing more may be taken."""
-        self._late = True
+        if self._broken:
+            return
+        self._broken = True
+        while self._waiting:
+            self._give_up(self._waiting.popleft())
         self._on_broken(reason)
+
+    def _give_up(self, item: Item) -> None:
+        if item.future is not None and not item.future.done():
+            item.future.set_exception(DatabaseDown())
+            # Nobody has to look: calls that left must not make a warning.
+            item.future.exception()
 
     @staticmethod
     def _done(item: Item) -> bool:
@@ -242,6 +269,7 @@ class Ledger:
             self._room = self._admits()
             if self._writer is not None and not self._writer.alive:
                 self.broken("the writer thread is gone")
+            if self._broken:
                 return
 
     def _expire(self) -> None:
@@ -251,13 +279,19 @@ class Ledger:
             if self._done(item):
                 continue
             self._late = True
-            if type(item) is Hold and not item.taken:
+            if type(item) is Hold:
+                # Spares the hold if the writer still struggles; one already made has to be voided.
                 item.cancelled = True
-            assert item.future is not None
-            item.future.set_exception(DatabaseDown())
-            item.future.exception()
+            self._give_up(item)
+        if self._stuck():
+            self._late = True
         if self._late and not self._waiting:
             self._probe()
+
+    def _stuck(self) -> bool:
+        """Settles have no deadline, so a batch of them that hangs has to be seen otherwise."""
+        since = None if self._writer is None else self._writer.busy_since
+        return since is not None and time.monotonic() - since > self._deadline_s
 
     def _probe(self) -> None:
         """While the books are late, ask them something so that an answer can end it."""

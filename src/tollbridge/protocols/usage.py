@@ -3,7 +3,7 @@
 Every protocol's adapter normalises into it (money.md, protocols.md 4.3). Must not know prices.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 TOKEN_BUCKETS: tuple[str, ...] = (
     "input",
@@ -19,8 +19,7 @@ TOKEN_BUCKETS: tuple[str, ...] = (
 """The priced token buckets. They are disjoint; `reasoning` is inside `output` and only shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class ImageCount:
+class ImageCount(msgspec.Struct, frozen=True, gc=False):
     """How many images of one size and quality a call made."""
 
     size: str
@@ -28,8 +27,7 @@ class ImageCount:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """What one call used: tokens by bucket and counted items, all integers >= 0.
 
     `clamped` says that the provider's figures did not add up or were negative and were corrected.

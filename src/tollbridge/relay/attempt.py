@@ -6,6 +6,7 @@ moves no money.
 
 import asyncio
 import secrets
+
 from tollbridge.billing.ledger import Ledger
 from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import ApiError, Kind

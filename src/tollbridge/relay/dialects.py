@@ -97,17 +97,17 @@ class _Completions:
         return Wish(ask.limit, ask.copies, media_out=False, searches=0)
 
     def prepare(
-        self, top: TopLevel, ask: CompletionAsk, account: Account, limit: int | None
+        self, top: TopLevel, ask: CompletionAsk, _account: Account, limit: int | None
     ) -> bytes:
         return completions.prepare(top, ask, model=None, output_limit=limit, force_usage=True)
 
     def read_reply(self, body: bytes) -> ReplyFacts:
         return completions.read_reply(body)
 
-    def normal(self, body: bytes, identity: Identity) -> bytes:
+    def normal(self, body: bytes, _identity: Identity) -> bytes:
         return body
 
-    def tap(self, ask: CompletionAsk, account: Account, identity: Identity) -> ChatTap:
+    def tap(self, ask: CompletionAsk, _account: Account, _identity: Identity) -> ChatTap:
         return ChatTap(copies=ask.choices, hide_usage=not ask.include_usage)
 
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from ipaddress import ip_address, ip_network
 from urllib.parse import parse_qs
 
+from tollbridge.billing.pricing import is_priced
 from tollbridge.catalog.snapshot import Channel, Model, Snapshot
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.identity.keys import KeyRecord, KeyStore
@@ -107,14 +108,15 @@ def choose(call: Call) -> None:
     serving = [channel for channel in channels if channel.serves(name)]
     model = snapshot.model(name)
     if not serving or model is None:
-        raise ApiError(
-            Kind.MODEL_UNKNOWN, facts={**facts, "nearest": _nearest(snapshot, channels, name)}
-        )
+        facts["nearest"] = _nearest(snapshot, channels, name)
+        if key.channel_id is not None:
+            facts["fixed_channel"] = "yes"
+        raise ApiError(Kind.MODEL_UNKNOWN, facts=facts)
     surface = call.dialect.surface
     speaking = [channel for channel in serving if surface in channel.surfaces]
     if not speaking:
         raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
-    if model.price is None:
+    if model.price is None or not is_priced(model.price):
         raise ApiError(Kind.MODEL_UNPRICED, facts=facts)
     # An `auto` key gets the cheapest channel that serves the model.
     call.channel = min(speaking, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))

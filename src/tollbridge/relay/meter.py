@@ -4,7 +4,8 @@ Exact usage always wins over an estimate; an estimate never exceeds the hold (mo
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tollbridge.billing.pricing import charge, list_cost
 from tollbridge.catalog.prices import Price

@@ -11,6 +11,10 @@ from tollbridge.upstreams.target import Target
 
 # What a client may tell the upstream besides the body; everything else stays here.
 _PASSED_HEADERS = (b"openai-beta",)
+_FIXED_LINES = (
+    b"\r\ncontent-type: application/json\r\naccept-encoding: identity\r\n"
+    b"user-agent: tollbridge\r\n"
+)
 
 
 class _Address:
@@ -32,8 +36,7 @@ class _Address:
                     b"POST ", target.prefix.encode(), path, b" HTTP/1.1\r\nhost: ",
                     target.authority.encode(), b"\r\nauthorization: Bearer ",
                     self.account.secret.encode(),
-                    b"\r\ncontent-type: application/json\r\naccept-encoding: identity\r\n"
-                    b"user-agent: tollbridge\r\n",
+                    _FIXED_LINES,
                 )
             )  # fmt: skip
         return blob

@@ -17,9 +17,7 @@ class Outlet:
 
     __slots__ = ("_beat_s", "_call", "_loop", "_over", "_timer", "_touched", "started", "tick")
 
-    def __init__(
-        self, call: Call, loop: asyncio.AbstractEventLoop, beat_s: float
-    ) -> None:
+    def __init__(self, call: Call, loop: asyncio.AbstractEventLoop, beat_s: float) -> None:
         self._call = call
         self._loop = loop
         self._beat_s = beat_s

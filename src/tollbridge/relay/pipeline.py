@@ -62,9 +62,7 @@ class Relay:
         except ApiError as error:
             self._refuse(call, error)
             return
-        outlet = (
-            Outlet(call, self._loop, self._settings.heartbeat_s) if call.ask.stream else None
-        )
+        outlet = Outlet(call, self._loop, self._settings.heartbeat_s) if call.ask.stream else None
         try:
             await self._run(call, outlet)
         except ApiError as error:

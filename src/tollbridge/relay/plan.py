@@ -23,7 +23,7 @@ def pick(accounts: Sequence[Account], tried: Collection[int], chance: int) -> Ac
     `chance` is any non-negative integer; over even chances each account comes up by its weight.
     """
     choices = candidates(accounts, tried)
-    if len(choices) < 2:  # noqa: PLR2004
+    if len(choices) < 2:
         return choices[0] if choices else None
     total = sum(max(account.weight, 0) for account in choices)
     if total == 0:

@@ -8,6 +8,7 @@ from tollbridge.billing.bill import Bill, pack
 from tollbridge.billing.bounds import Ask as BoundAsk
 from tollbridge.billing.bounds import Bound, Unaffordable, bound, input_bound
 from tollbridge.billing.ledger import DatabaseDown, Ledger
+from tollbridge.billing.pricing import AmountTooLarge
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.money import format_usd
 from tollbridge.core.settings import Settings
@@ -36,9 +37,9 @@ class Reserve:
             (key.wallet_id,) if key.limit_purse_id is None else (key.wallet_id, key.limit_purse_id)
         )
         self._measure_input(call)
-        fresh = await self._affordable(call)
+        await self._affordable(call)
         if self._ledger.must_wait(call.purses, call.amount):
-            await self._hold_first(call, fresh=fresh)
+            await self._hold_first(call)
         else:
             self._ask(call)
 
@@ -56,32 +57,25 @@ class Reserve:
         body = call.exchange.body
         blobs = scan(body)
         settings = self._settings
-        call.has_media = blobs.count > 0 or blobs.opaque
+        call.has_media = blobs.media
         call.input_bound = input_bound(len(body), blobs, call.model.context, settings.blob_tokens)
         call.input_estimate = min(
             call.input_bound,
             estimate_tokens(len(body) - blobs.bytes) + blobs.count * _BLOB_ESTIMATE_TOKENS,
         )
 
-    async def _affordable(self, call: Call) -> bool:
-        """Bound the call by what is free; return whether the figures used were just read."""
+    async def _affordable(self, call: Call) -> None:
+        """Bound the call by what is free; only figures just read may refuse it."""
         free = self._ledger.free(call.purses)
-        fresh = free is None
-        if fresh:
-            free = await self._look(call)
-        if not self._bound(call, free or 0):
-            # Only fresh figures may refuse a call.
-            if not fresh:
-                free = await self._look(call)
-                fresh = True
-            if not self._bound(call, free or 0):
-                raise self._unaffordable(call, free or 0)
-        return fresh
+        if free is not None and self._bound(call, free):
+            return
+        free = await self._look(call)
+        if not self._bound(call, free):
+            raise self._unaffordable(call, free)
 
-    async def _hold_first(self, call: Call, *, fresh: bool) -> None:
+    async def _hold_first(self, call: Call) -> None:
         self._ask(call)
-        result = await self._result(call)
-        if result.ok:
+        if (await self._result(call)).ok:
             return
         free = await self._look(call)
         if not self._bound(call, free):
@@ -120,7 +114,12 @@ class Reserve:
             media_out=wish.media_out,
             searches=wish.searches,
         )
-        return bound(ask, call.price, call.channel.multiplier, free)
+        try:
+            return bound(ask, call.price, call.channel.multiplier, free)
+        except AmountTooLarge:
+            raise ApiError(
+                Kind.INVALID_REQUEST, "The call is too large to be priced.", code="call_too_large"
+            ) from None
 
     def _ask(self, call: Call) -> None:
         call.hold = self._ledger.hold(
@@ -153,9 +152,7 @@ class Reserve:
         of_key = purse is not None and purse == call.key.limit_purse_id
         kind = Kind.KEY_LIMIT_REACHED if of_key else Kind.BALANCE_INSUFFICIENT
         free = max(self._ledger.free(call.purses) or 0, 0)
-        advice = (
-            f" With max_tokens of {affordable} or less it would fit." if affordable > 0 else ""
-        )
+        advice = f" With max_tokens of {affordable} or less it would fit." if affordable > 0 else ""
         whose = "The key's spending limit" if of_key else "The balance"
         return ApiError(
             kind,

@@ -10,6 +10,7 @@ import msgspec
 
 from tollbridge.billing.bill import Ending, usage_row
 from tollbridge.billing.ledger import Ledger
+from tollbridge.billing.pricing import AmountTooLarge, Unpriced
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.usage import Usage
@@ -42,12 +43,20 @@ class Settlement:
         if gone:
             flags.append("client_disconnected")
         return self._charge(
-            call, "complete", usage, text_bytes, model_answered, flags, _CLIENT_CLOSED if gone else 200
+            call,
+            "complete",
+            usage,
+            text_bytes,
+            model_answered,
+            flags,
+            _CLIENT_CLOSED if gone else 200,
         )
 
     def gone(self, call: Call, usage: Usage | None, text_bytes: int, model: str | None) -> Settle:
         """The client left and the upstream was stopped: the input and what was streamed."""
-        flags = ["client_disconnected"] if usage is not None else ["client_disconnected", "estimated"]
+        flags = (
+            ["client_disconnected"] if usage is not None else ["client_disconnected", "estimated"]
+        )
         return self._charge(call, "client_gone", usage, text_bytes, model, flags, _CLIENT_CLOSED)
 
     def partial(
@@ -69,7 +78,7 @@ class Settlement:
             self._ledger.settle(call.tid, 0, row)
         self._metrics.request_done(call.dialect.surface.value, state)
 
-    def _charge(  # noqa: PLR0913  (one end of a call)
+    def _charge(
         self,
         call: Call,
         state: str,
@@ -81,10 +90,15 @@ class Settlement:
     ) -> Settle:
         told = usage if usage is not None else estimated_usage(call.input_estimate, text_bytes)
         used = with_request(told, call.price)
-        cost, list_nano = costs(used, call.price, call.channel.multiplier)
+        try:
+            cost, list_nano = costs(used, call.price, call.channel.multiplier)
+        except (AmountTooLarge, Unpriced):
+            # Figures that no price can be worked out for: the hold is what was agreed to.
+            cost, list_nano = call.amount, 0
+            flags.append("clamped")
         if usage is None:
             cost = min(cost, call.amount)
-        if used.clamped:
+        if used.clamped and "clamped" not in flags:
             flags.append("clamped")
         if model_answered and model_answered != call.bill.model_sent:
             flags.append("model_mismatch")
@@ -92,7 +106,7 @@ class Settlement:
         self._metrics.request_done(call.dialect.surface.value, state)
         return self._ledger.settle(call.tid, cost, usage_row(call.bill, ending))
 
-    def _ending(  # noqa: PLR0913  (the columns of a usage row)
+    def _ending(
         self,
         call: Call,
         state: str,

@@ -115,7 +115,7 @@ class StreamPump:
         """The upstream has decided on a status."""
         self.status = status
         self.headers = headers
-        if status != 200 or not _is_event_stream(headers):  # noqa: PLR2004
+        if status != 200 or not _is_event_stream(headers):
             self._plain = bytearray()
 
     def data(self, chunk: bytes) -> None:
@@ -186,9 +186,7 @@ class StreamPump:
             return
         self._prelude.append(out)
         self._prelude_bytes += len(out)
-        full = (
-            self._prelude_bytes > _PRELUDE_MAX_BYTES or len(self._prelude) > _PRELUDE_MAX_PARTS
-        )
+        full = self._prelude_bytes > _PRELUDE_MAX_BYTES or len(self._prelude) > _PRELUDE_MAX_PARTS
         if (self.tap.content or full) and not self.begun.done():
             self.begun.set_result(None)
         if self._prelude_bytes > _PRELUDE_MAX_BYTES and not self._paused and not self.gone:

@@ -8,6 +8,6 @@ class World:
 
     __slots__ = ("draining", "snapshot")
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
+    def __init__(self) -> None:
+        self.snapshot: Snapshot
         self.draining = False
