@@ -44,8 +44,9 @@ def read_user(fields: Fields, channels: Collection[str]) -> UserPlan:
 
 def read_networks(fields: Fields, name: str) -> tuple[str, ...]:
     """Return a list of addresses and networks in CIDR notation, in normal form."""
+    texts = fields.texts(name, ())
     try:
-        networks = [str(ip_network(text)) for text in fields.texts(name, ())]
+        networks = [str(ip_network(text)) for text in texts]
     except ValueError:
         reason = f"{name} must hold addresses or networks like 10.0.0.0/8, without host bits"
         raise fields.error(name, reason) from None

@@ -1,0 +1,77 @@
+"""Proof of the [[user]] tables: keys, limits, moments, and what this version does not honour."""
+
+import pytest
+
+from tests.catalog.sample import USER
+from tollbridge.catalog.file import FileError, Known, parse_file
+from tollbridge.catalog.plan import KeyPlan, UserPlan
+
+KNOWN = Known(frozenset({"main"}))
+
+
+def read(text: str) -> UserPlan:
+    return parse_file(text, {}, KNOWN).users[0]
+
+
+def test_every_field_arrives():
+    user = read(USER)
+    assert (user.email, user.role, user.group) == ("Demo@example.com", "admin", "vip")
+    assert (user.password, user.credit) == ("long enough", 5_000_000_000)
+    assert user.keys[0] == KeyPlan(
+        line=8,
+        name="demo",
+        secret="sk-0123456789abcdef0123456789abcdef",
+        channel="main",
+        limit=2_000_000_000,
+        expires_ms=1_896_048_000_000,
+        ips=("10.1.2.3/32", "2001:db8::/32"),
+        models=("gpt-5.4",),
+    )
+    assert user.keys[1] == KeyPlan(21, "other", None, None, None, None, (), ())
+
+
+def test_defaults():
+    user = read('[[user]]\nemail = "a@b.org"')
+    assert user == UserPlan(1, "a@b.org", "user", "default", None, None, ())
+
+
+def test_a_moment_may_be_a_string_and_have_any_offset():
+    text = USER.replace("2030-01-31T00:00:00Z", '"2030-01-31T08:00:00+08:00"')
+    assert read(text).keys[0].expires_ms == 1_896_048_000_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "reason"),
+    [
+        ('email = "Demo@example.com"', "", 1, "needs email"),
+        ("Demo@example.com", "example.com", 2, "e-mail"),
+        ("Demo@example.com", "a@b@c", 2, "e-mail"),
+        ('role = "admin"', 'role = "root"', 3, "user, staff, admin"),
+        ('"long enough"', '"short"', 5, "8 to 1024"),
+        ('"5.00"', "5", 6, "decimal string"),
+        ('"5.00"', '"-5"', 6, "credit"),
+        ("sk-0123456789abcdef0123456789abcdef", "sk-short", 10, "at least 32"),
+        ("sk-0123456789abcdef0123456789abcdef", "sk 0123456789abcdef0123456789abc", 10, "blanks"),
+        ('channel = "main"', 'channel = "mian"', 11, "neither in this file nor known"),
+        ('"2.00"', '"2.0000000001"', 12, "limit"),
+        ('"10.1.2.3"', '"10.1.2"', 13, "addresses or networks"),
+        ('["gpt-5.4"]', '["gpt-*"]', 14, "exact names"),
+        ("2030-01-31T00:00:00Z", "2030-01-31", 15, "offset"),
+        ("2030-01-31T00:00:00Z", "2030-01-31T00:00:00", 15, "offset"),
+        ("2030-01-31T00:00:00Z", '"soon"', 15, "offset"),
+        ("2030-01-31T00:00:00Z", "1896048000", 15, "offset"),
+        ("may_pin = false", "may_pin = true", 16, "later version"),
+        ("rpm = 0", "rpm = 1", 17, "later version"),
+        ("rpm = 0", "concurrency = 2", 17, "later version"),
+        ('name = "other"', 'name = "demo"', 1, "key demo is named twice"),
+        ('name = "other"', "", 19, "needs name"),
+        ('name = "other"', 'nam = "x"', 20, "did you mean name?"),
+    ],
+)
+def test_a_wrong_field_says_line_and_reason(old: str, new: str, line: int, reason: str):
+    assert old in USER
+    with pytest.raises(FileError) as caught:
+        read(USER.replace(old, new, 1))
+    assert (caught.value.line, reason in caught.value.reason) == (line, True), caught.value
+    assert "sk-0" not in str(caught.value)
+    assert "long enough" not in str(caught.value)
