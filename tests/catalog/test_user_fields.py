@@ -27,7 +27,7 @@ def test_every_field_arrives():
         ips=("10.1.2.3/32", "2001:db8::/32"),
         models=("gpt-5.4",),
     )
-    assert user.keys[1] == KeyPlan(21, "other", None, None, None, None, (), ())
+    assert user.keys[1] == KeyPlan(19, "other", None, None, None, None, (), ())
 
 
 def test_defaults():

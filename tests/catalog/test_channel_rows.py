@@ -1,0 +1,89 @@
+"""Proof that channels and accounts match their plans and that secrets are sealed to their rows."""
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.catalog.sample import CHANNEL, ENVIRON, SITE
+from tollbridge.catalog.channel_rows import channel_names, match_channels, open_sealed
+from tollbridge.catalog.file import parse_file
+from tollbridge.catalog.plan import ChannelPlan
+from tollbridge.core.secrets import Secrets, SecretsError
+from tollbridge.storage.tables import accounts, channels
+from tollbridge.storage.unit_of_work import writing
+
+
+def plans(text: str = CHANNEL) -> tuple[ChannelPlan, ...]:
+    return parse_file(SITE + text, ENVIRON).channels
+
+
+async def match(
+    connection, secrets: Secrets, text: str = CHANNEL, *, prune: bool = False
+) -> list[str]:
+    return await match_channels(connection, secrets, plans(text), at_ms=1, prune=prune)
+
+
+async def test_a_second_run_changes_nothing(engine: AsyncEngine, secrets: Secrets):
+    async with writing(engine) as connection:
+        lines = await match(connection, secrets)
+        assert lines == ["+ channel main", "+ account main/primary", "+ account main/second"]
+        assert await match(connection, secrets, prune=True) == []
+        assert list(await channel_names(connection)) == ["main"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('"0.15"', '"0.2"', "~ channel main: multiplier_den, multiplier_num"),
+        ("me:hush", "me:other", "~ channel main: proxy"),
+        ("upstream-key", "new-key", "~ account main/primary: secret"),
+        ("compatible = true", "", "~ account main/primary: compatible, stops_on_abort"),
+    ],
+)
+async def test_lines_name_columns_and_no_secret(
+    engine: AsyncEngine, secrets: Secrets, old: str, new: str, line: str
+):
+    async with writing(engine) as connection:
+        await match(connection, secrets)
+        assert await match(connection, secrets, CHANNEL.replace(old, new)) == [line]
+
+
+async def test_secrets_are_sealed_and_bound_to_their_row(engine: AsyncEngine, secrets: Secrets):
+    async with writing(engine) as connection:
+        await match(connection, secrets)
+        first, second = (
+            await connection.execute(select(accounts).order_by(accounts.c.name))
+        ).mappings()
+        channel = (await connection.execute(select(channels))).mappings().one()
+    assert open_sealed(secrets, "account", first, "secret") == "upstream-key"
+    assert open_sealed(secrets, "account", second, "proxy") == "socks5://192.0.2.7:1080"
+    assert open_sealed(secrets, "account", first, "proxy") == ""
+    assert "hush" not in channel["proxy"]
+    secrets.open(first["secret"], f"account:{first['id']}:secret")
+    with pytest.raises(SecretsError):
+        secrets.open(first["secret"], f"account:{second['id']}:secret")
+
+
+async def test_a_secret_of_a_lost_key_file_is_sealed_anew(engine: AsyncEngine, secrets: Secrets):
+    other = Secrets(b"q" * 32, {"k2": b"x" * 32}, "k2")
+    async with writing(engine) as connection:
+        await match(connection, other)
+        assert await match(connection, secrets) == [
+            "~ channel main: proxy",
+            "~ account main/primary: secret",
+            "~ account main/second: proxy, secret",
+        ]
+        assert await match(connection, secrets) == []
+
+
+async def test_pruning_switches_off_and_naming_switches_on(engine: AsyncEngine, secrets: Secrets):
+    second = CHANNEL[CHANNEL.rindex("[[channel.account]]") :]
+    third = CHANNEL.replace('"main"', '"third"')
+    async with writing(engine) as connection:
+        await match(connection, secrets, CHANNEL + third)
+        assert await match(connection, secrets, CHANNEL.replace(second, "")) == []
+        pruned = await match(connection, secrets, CHANNEL.replace(second, ""), prune=True)
+        assert pruned == ["- account main/second: switched off", "- channel third: switched off"]
+        assert await match(connection, secrets, prune=True) == ["~ account main/second: enabled"]
+        await connection.execute(update(channels).values(enabled=False))
+        assert await match(connection, secrets) == ["~ channel main: enabled"]

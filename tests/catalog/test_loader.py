@@ -1,0 +1,80 @@
+"""Proof that a snapshot is what the file asked for, at one version, without what is switched off."""
+
+import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.catalog.sample import CHANNEL, ENVIRON, MODEL, SITE
+from tollbridge.catalog.channel_rows import match_channels
+from tollbridge.catalog.file import parse_file
+from tollbridge.catalog.loader import change_version, load_snapshot
+from tollbridge.catalog.model_rows import match_models
+from tollbridge.catalog.site_rows import match_site
+from tollbridge.catalog.snapshot import Site, Snapshot
+from tollbridge.core.errors import Profile, Surface
+from tollbridge.core.money import Multiplier
+from tollbridge.core.secrets import Secrets, SecretsError
+from tollbridge.storage.tables import accounts, channels, models
+from tollbridge.storage.unit_of_work import reading, writing
+
+
+async def loaded(engine: AsyncEngine, secrets: Secrets, text: str = CHANNEL) -> Snapshot:
+    plan = parse_file(SITE + MODEL + text, ENVIRON)
+    async with writing(engine) as connection:
+        await match_site(connection, plan.site)
+        await match_models(connection, plan.models, at_ms=1, prune=False)
+        await match_channels(connection, secrets, plan.channels, at_ms=1, prune=False)
+    return await load_snapshot(engine, secrets)
+
+
+async def test_an_empty_database_is_an_empty_catalogue(engine: AsyncEngine, secrets: Secrets):
+    view = await load_snapshot(engine, secrets)
+    assert (view.version, view.site, dict(view.channels), dict(view.models)) == (1, Site(), {}, {})
+
+
+async def test_a_snapshot_is_what_the_file_asked_for(engine: AsyncEngine, secrets: Secrets):
+    view = await loaded(engine, secrets)
+    async with reading(engine) as connection:
+        assert view.version == await change_version(connection) == 2
+    assert view.site == Site(Profile.LEGACY, ("10.0.0.0/8", "192.0.2.1/32"), True)
+    main = view.channels_by_name["main"]
+    assert main.surfaces == {Surface.CHAT, Surface.RESPONSES}
+    assert (main.models, main.wildcards) == ({"gpt-5.4"}, ("o9-",))
+    assert (main.multiplier, main.groups) == (Multiplier(3, 20), {"default", "vip"})
+    second, first = main.accounts
+    assert (first.name, first.secret, first.priority, first.stops_on_abort) == (
+        *("primary", "upstream-key", 1, False),
+    )
+    assert (first.proxy, second.proxy) == (
+        "http://me:hush@127.0.0.1:3128",
+        "socks5://192.0.2.7:1080",
+    )
+    assert second.stops_on_abort
+    model = view.models["gpt-5.4"]
+    assert (model.n_max, model.sizes, model.max_output) == (4, ("1024x1024",), 128_000)
+    assert model.price is not None
+    assert model.price.rates.output == 10_000_000_000
+
+
+async def test_every_surface_is_spelled_out(engine: AsyncEngine, secrets: Secrets):
+    view = await loaded(engine, secrets, CHANNEL.replace('["chat", "responses"]', '["*"]'))
+    assert view.channels_by_name["main"].surfaces == set(Surface)
+
+
+async def test_what_is_switched_off_cannot_be_reached(engine: AsyncEngine, secrets: Secrets):
+    await loaded(engine, secrets)
+    async with writing(engine) as connection:
+        await connection.execute(update(channels).values(enabled=False))
+        await connection.execute(update(models).values(enabled=False))
+        off = accounts.c.name == "primary"
+        await connection.execute(update(accounts).where(off).values(enabled=False))
+        await connection.execute(update(accounts).where(~off).values(secret=""))
+    view = await load_snapshot(engine, secrets)
+    main = view.channels_by_name["main"]
+    assert (main.enabled, main.accounts, dict(view.models)) == (False, (), {})
+
+
+async def test_without_the_right_key_file_nothing_is_loaded(engine: AsyncEngine, secrets: Secrets):
+    await loaded(engine, secrets)
+    with pytest.raises(SecretsError):
+        await load_snapshot(engine, Secrets(b"q" * 32, {"k2": b"x" * 32}, "k2"))
