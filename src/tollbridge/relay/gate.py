@@ -4,17 +4,22 @@ Raises ApiError for everything refused; nothing has been held or sent by then (a
 "One request", step 2). It must not know of upstreams.
 """
 
+from collections.abc import Coroutine
 from fractions import Fraction
-from ipaddress import ip_address, ip_network
-from urllib.parse import parse_qs
+from typing import Any
 
 from tollbridge.billing.pricing import is_priced
 from tollbridge.catalog.snapshot import Channel, Model, Snapshot
+from tollbridge.catalog.visibility import open_channels
 from tollbridge.core.errors import ApiError, Kind
+from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
+from tollbridge.identity.presented import check_key
 from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal, peek
 from tollbridge.relay.call import Call
 from tollbridge.relay.exchange import Exchange
+
+__all__ = ["authenticate", "check_key", "choose", "read_body"]
 
 _PEEK_MESSAGES = {
     Refusal.EMPTY: "The request has no body; send a JSON object.",
@@ -25,53 +30,9 @@ _PEEK_MESSAGES = {
 }
 
 
-async def authenticate(exchange: Exchange, keys: KeyStore) -> KeyRecord:
-    """Return the key's record; raises ApiError when there is no usable key in the request."""
-    secret = presented_secret(exchange)
-    if not secret:
-        raise ApiError(Kind.KEY_MISSING)
-    record = keys.cached(secret)
-    if record is KeyStore.MISSING:
-        record = await keys.find(secret)
-    if not isinstance(record, KeyRecord):
-        raise ApiError(Kind.KEY_INVALID)
-    return record
-
-
-def presented_secret(exchange: Exchange) -> bytes:
-    """Return the key as the client sent it, trimmed; empty when it sent none (contract.md)."""
-    headers = exchange.headers
-    bearer = headers.get(b"authorization", b"").strip()
-    if bearer[:7].lower() == b"bearer ":
-        return bearer[7:].strip()
-    for name in (b"x-api-key", b"x-goog-api-key"):
-        if value := headers.get(name, b"").strip():
-            return value
-    if b"key=" in exchange.query:
-        found = parse_qs(exchange.query.decode("latin-1")).get("key", [""])
-        return found[0].strip().encode("latin-1", "replace")
-    return bearer
-
-
-def check_key(key: KeyRecord, peer: str, at_ms: int) -> None:
-    """Refuse a key that is switched off, expired, its user's suspended, or used from elsewhere."""
-    facts = {"key_last6": key.last6}
-    if not key.user_active:
-        raise ApiError(Kind.USER_SUSPENDED, facts=facts)
-    if not key.enabled:
-        raise ApiError(Kind.KEY_DISABLED, facts=facts)
-    if key.expires_ms is not None and key.expires_ms <= at_ms:
-        raise ApiError(Kind.KEY_EXPIRED, facts=facts)
-    if key.ips and not _among(peer, key.ips):
-        raise ApiError(Kind.IP_DENIED, facts=facts)
-
-
-def _among(peer: str, networks: tuple[str, ...]) -> bool:
-    try:
-        address = ip_address(peer)
-    except ValueError:
-        return False
-    return any(address in ip_network(network, strict=False) for network in networks)
+def authenticate(exchange: Exchange, keys: KeyStore) -> Coroutine[Any, Any, KeyRecord]:
+    """Return, when awaited, the key's record; ApiError when the request has no usable key."""
+    return presented.authenticate(exchange.headers, exchange.query, keys)
 
 
 def read_body(call: Call) -> None:
@@ -124,20 +85,8 @@ def choose(call: Call) -> None:
     _check_limits(call, model)
 
 
-def visible(key: KeyRecord, snapshot: Snapshot) -> list[Channel]:
-    """Return the enabled channels that this key may use; empty when there is none."""
-    if key.channel_id is not None:
-        bound = snapshot.channels.get(key.channel_id)
-        return [bound] if bound and bound.enabled else []
-    return [
-        channel
-        for channel in snapshot.channels.values()
-        if channel.enabled and ("*" in channel.groups or key.user_group in channel.groups)
-    ]
-
-
 def _open_to(key: KeyRecord, snapshot: Snapshot) -> list[Channel]:
-    channels = visible(key, snapshot)
+    channels = open_channels(snapshot, key.channel_id, key.user_group)
     if not channels and key.channel_id is not None:
         raise ApiError(Kind.CHANNEL_DISABLED, facts={"key_last6": key.last6})
     return channels

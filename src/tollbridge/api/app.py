@@ -1,0 +1,27 @@
+"""Owns the ASGI half: everything that is not a metered call, put together into one application.
+
+Must hold no rule of its own: routes live in their files, errors in `fallback`.
+"""
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from tollbridge.api import fallback, models, operations
+from tollbridge.api.services import ApiServices
+from tollbridge.api.traced import Traced
+
+
+def make_api(services: ApiServices) -> ASGIApp:
+    """Return the application; it has no pages that describe it, and redirects nobody."""
+    app = FastAPI(
+        title="Tollbridge",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.services = services
+    fallback.install(app)
+    for part in (operations, models):
+        app.include_router(part.router)
+    return Traced(app)

@@ -1,0 +1,29 @@
+"""Owns what the API is given by the composition root. Must not know where any of it comes from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tollbridge.catalog.snapshot import Snapshot
+from tollbridge.core.metrics import Metrics
+from tollbridge.identity.keys import KeyStore
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServices:
+    """The API's wiring.
+
+    `snapshot`, `ready` (the ledger takes calls) and `draining` (the process is ending) are asked at
+    every request. `relay_paths` are the metered paths, POST only, which the relay answers.
+    `refresh_gauges` brings the gauges of `metrics` up to date.
+    """
+
+    engine: AsyncEngine
+    keys: KeyStore
+    snapshot: Callable[[], Snapshot]
+    ready: Callable[[], bool]
+    draining: Callable[[], bool]
+    relay_paths: frozenset[str]
+    metrics: Metrics
+    refresh_gauges: Callable[[], None]

@@ -1,0 +1,51 @@
+"""Owns which channels and models a key gets to see. Pure: a snapshot in, names out.
+
+Must not know of keys: what matters of one (its channel, its user's group, its model list) comes in
+as values. The relay's choice and the API's lists both follow from here.
+"""
+
+from collections.abc import Iterable
+
+from tollbridge.catalog.snapshot import Channel, Snapshot
+
+
+def open_channels(snapshot: Snapshot, channel_id: int | None, group: str) -> list[Channel]:
+    """Return the enabled channels open to a key bound to `channel_id`; None is auto.
+
+    Empty when there is none. An auto key sees what its user's group may choose.
+    """
+    if channel_id is not None:
+        bound = snapshot.channels.get(channel_id)
+        return [bound] if bound and bound.enabled else []
+    return [
+        channel
+        for channel in snapshot.channels.values()
+        if channel.enabled and ("*" in channel.groups or group in channel.groups)
+    ]
+
+
+def listed_models(
+    snapshot: Snapshot, channels: Iterable[Channel], allowed: frozenset[str]
+) -> dict[str, Channel]:
+    """Return every priced model that the channels list by name, sorted, with the first such channel.
+
+    `allowed` narrows it to a key's own list; empty allows all. A name of that list which a channel
+    serves by a wildcard is listed too, because it can be called.
+    """
+    found: dict[str, Channel] = {}
+    for channel in channels:
+        names = set(snapshot.visible[channel.id])
+        if allowed:
+            names &= allowed
+            names |= {name for name in allowed if is_sold(snapshot, channel, name)}
+        for name in names:
+            found.setdefault(name, channel)
+    return dict(sorted(found.items()))
+
+
+def is_sold(snapshot: Snapshot, channel: Channel, name: str) -> bool:
+    """Tell whether a call of the model `name` could be served by the channel at a price."""
+    if name.endswith("*") or not channel.serves(name):
+        return False
+    model = snapshot.model(name)
+    return model is not None and model.price is not None
