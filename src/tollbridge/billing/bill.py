@@ -91,9 +91,7 @@ def usage_row(bill: Bill, end: Ending) -> UsageRow:
 
 def counted_items(usage: Usage) -> str | None:
     """Return the JSON of what is counted and not token-priced; None for the usual empty case."""
-    if not (
-        usage.request or usage.web_search or usage.second or usage.character or usage.images
-    ):
+    if not (usage.request or usage.web_search or usage.second or usage.character or usage.images):
         return None
     items: dict[str, Any] = {
         name: count

@@ -41,13 +41,16 @@ class SqliteNode:
     ) -> Ledger:
         """Lock the file, post what a dead process left, and start to write.
 
-        Raises DatabaseInUse when another process serves from the file.
+        Raises DatabaseInUse when another process serves from the file, and sqlite3.Error or
+        LedgerBroken when it cannot be used; the file is then let go.
         """
         self._lock.take()
-        self._reserve.keep()
-        self.book = SqliteBook(self._path, _NODE_ID, connection_class=connection_class)
-        self.book.begin_epoch("sqlite")
-        self.reclaimed = reclaim(self.book)
+        try:
+            self._reserve.keep()
+            self.book = self._recovered(connection_class)
+        except BaseException:
+            self._lock.release()
+            raise
         self.ledger = Ledger(
             gauges,
             deadline_s=self._settings.writer_deadline_s,
@@ -64,12 +67,28 @@ class SqliteNode:
         self.ledger.start(self._writer)
         return self.ledger
 
-    async def stop(self, timeout_s: float) -> None:
-        """Write what is queued and let go of the file."""
+    async def stop(self, timeout_s: float) -> bool:
+        """Write what is queued and let go of the file; return whether all of it was in time.
+
+        A writer that is not done keeps the file locked until the process ends.
+        """
         if self._writer is not None:
             self.ledger.stop()
-            await asyncio.get_running_loop().run_in_executor(None, self._writer.stop, timeout_s)
+            loop = asyncio.get_running_loop()
+            if not await loop.run_in_executor(None, self._writer.stop, timeout_s):
+                return False
         self._lock.release()
+        return True
+
+    def _recovered(self, connection_class: type[sqlite3.Connection]) -> SqliteBook:
+        book = SqliteBook(self._path, _NODE_ID, connection_class=connection_class)
+        try:
+            book.begin_epoch("sqlite")
+            self.reclaimed = reclaim(book)
+        except BaseException:
+            book.close()
+            raise
+        return book
 
     def _admits(self) -> bool:
         if not self._reserve.admits:

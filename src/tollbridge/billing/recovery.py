@@ -4,6 +4,9 @@ Each orphaned hold is charged what its last checkpoint says, with a usage row th
 (money.md, "Death and time"). Runs before the first call is taken.
 """
 
+import sqlite3
+from collections.abc import Sequence
+
 from msgspec import DecodeError
 
 from tollbridge.billing.bill import Bill, Ending, unpack, usage_row
@@ -21,17 +24,31 @@ def reclaim(book: SqliteBook) -> int:
     """Post every hold that stands and free the rest of it; return how many there were.
 
     Every transaction is complete in itself, so a process that dies here is recovered the same
-    way. Raises sqlite3.Error.
+    way. Raises sqlite3.Error when the database itself fails.
     """
     orphans = book.adopt()
     for at in range(0, len(orphans), _AT_ONCE):
-        book.apply([_posting(hold) for hold in orphans[at : at + _AT_ONCE]])
+        _post(book, [_posting(hold) for hold in orphans[at : at + _AT_ONCE]])
     return len(orphans)
+
+
+def _post(book: SqliteBook, settles: Sequence[Settle]) -> None:
+    """One bill that the tables refuse must not keep the node from starting: it goes plain."""
+    try:
+        book.apply(settles)
+    except (sqlite3.IntegrityError, sqlite3.DataError, OverflowError, ValueError):
+        if len(settles) == 1:
+            book.apply([settles[0].plain()])
+        else:
+            for settle in settles:
+                _post(book, [settle])
 
 
 def _posting(hold: OpenHold) -> Settle:
     bill = _bill(hold)
-    list_cost = ceil_div(hold.covered * bill.den, bill.num) if bill.num else 0
+    # The hold's own columns are what was debited; the bill beside it only explains.
+    bill.tid, bill.wallet_id = hold.tid, hold.purses[0]
+    list_cost = ceil_div(hold.covered * bill.den, bill.num) if bill.num > 0 else 0
     ending = Ending(
         state="reclaimed",
         status=500,

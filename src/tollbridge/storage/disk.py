@@ -5,6 +5,7 @@ Knows nothing of what is written there (money.md, "Engines").
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -16,7 +17,9 @@ class DatabaseLock:
     """The exclusive right to make and end holds in one SQLite file, held until the process ends."""
 
     def __init__(self, database: Path) -> None:
-        self._path = database.with_name(database.name + ".lock")
+        # The file itself, so that two names for one database share one lock.
+        file = database.resolve()
+        self._path = file.with_name(file.name + ".lock")
         self._fd = -1
 
     def take(self) -> None:
@@ -61,7 +64,9 @@ class Reserve:
 
     def give_up(self) -> None:
         """Delete the reserve file: its blocks are free at once."""
-        self._path.unlink(missing_ok=True)
+        # Where it cannot be deleted there is no more to give; the caller waits for room anyway.
+        with suppress(OSError):
+            self._path.unlink()
 
     def free_bytes(self) -> int:
         """Return the bytes that an ordinary user may still write on this disk."""
@@ -70,5 +75,8 @@ class Reserve:
 
     @property
     def admits(self) -> bool:
-        """Whether there is room enough for new calls."""
-        return self.free_bytes() >= self._min_free
+        """Whether there is room enough for new calls; not on a disk that does not say."""
+        try:
+            return self.free_bytes() >= self._min_free
+        except OSError:
+            return False

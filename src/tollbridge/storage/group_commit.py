@@ -19,6 +19,17 @@ _BATCH_MAX = 256
 _BUSY_PAUSE_S = 0.05
 _FULL_PAUSE_S = 0.5
 _Answers = list[tuple[Item, Any]]
+# What a value inside one item can raise. Everything else is the database's trouble, not an item's.
+_BLAME = (
+    Poisoned,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.ProgrammingError,
+    sqlite3.InterfaceError,
+    OverflowError,
+    ValueError,
+    TypeError,
+)
 
 
 class Book(Protocol):
@@ -117,7 +128,7 @@ class GroupCommit:
         self.busy_since = started = time.monotonic()
         try:
             results, purses = self._apply(items)
-        except (Poisoned, sqlite3.Error, OverflowError, ValueError, TypeError):
+        except _BLAME:
             answers, purses = self._one_by_one(items)
         else:
             answers = list(zip(items, results, strict=True))
@@ -125,19 +136,22 @@ class GroupCommit:
         self._tell(self._watch.published, answers, purses, time.monotonic() - started)
 
     def _apply(self, items: Sequence[Item]) -> tuple[list[Any], dict[int, Figures]]:
-        """Apply with patience: another writer or a full disk is waited for, not failed."""
+        """Apply with patience: another writer, a full disk, a lack of memory are waited for.
+
+        A statement that is wrong in itself is raised; waiting would not mend it.
+        """
         while True:
             try:
                 return self._book.apply(items)
             except sqlite3.OperationalError as error:
-                code = error.sqlite_errorcode & 0xFF
+                code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
                 if code == sqlite3.SQLITE_FULL:
                     self._make_room()
                     time.sleep(_FULL_PAUSE_S)
-                elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                    time.sleep(_BUSY_PAUSE_S)
-                else:
+                elif code == sqlite3.SQLITE_ERROR:
                     raise
+                else:
+                    time.sleep(_BUSY_PAUSE_S)
 
     def _one_by_one(self, items: Sequence[Item]) -> tuple[_Answers, dict[int, Figures]]:
         """A batch failed as a whole: find the item to blame and do all the others."""
@@ -146,7 +160,7 @@ class GroupCommit:
         for item in items:
             try:
                 results, touched = self._apply_one(item)
-            except (Poisoned, sqlite3.Error, OverflowError, ValueError, TypeError) as error:
+            except _BLAME as error:
                 # The text of a database error can hold bound values, so only its type goes on.
                 answers.append((item, Poisoned(type(error).__name__)))
             else:
@@ -158,7 +172,7 @@ class GroupCommit:
         """A settle whose row the database refuses is posted plain: money first, texts second."""
         try:
             return self._apply([item])
-        except (sqlite3.Error, OverflowError, ValueError, TypeError):
+        except _BLAME:
             if isinstance(item, Settle):
                 return self._apply([item.plain()])
             raise

@@ -35,11 +35,12 @@ _HELD_SUMS = """
         UNION ALL SELECT key_purse_id, amount FROM hold WHERE key_purse_id IS NOT NULL
     ) AS parts GROUP BY purse_id
 """
-_CHARGE_SUMS = """
-    SELECT ref, SUM(CASE kind WHEN 'charge' THEN amount ELSE -amount END) AS total,
-           SUM(CASE kind WHEN 'charge' THEN 1 ELSE 0 END) AS lines
-    FROM journal WHERE kind IN ('charge', 'late') GROUP BY ref
+_EARNED = """
+    SELECT ref, SUM(CASE 'revenue' WHEN credit THEN amount WHEN debit THEN -amount ELSE 0 END)
+      AS total FROM journal WHERE kind IN ({kinds}) GROUP BY ref
 """
+_CHARGE_SUMS = _EARNED.format(kinds="'charge', 'late'")
+_LOSS_SUMS = _EARNED.format(kinds="'loss', 'late_loss'")
 
 QUESTIONS = (
     Question(
@@ -85,9 +86,23 @@ QUESTIONS = (
     ),
     Question(
         "I3 journal",
-        "the journal has {1} charge lines for {0}, which has no usage row",
-        f"""SELECT c.ref, c.lines FROM ({_CHARGE_SUMS}) AS c LEFT JOIN usage u ON u.tid = c.ref
-            WHERE u.tid IS NULL""",
+        "the journal has {1} lines for call {0}, which has no usage row",
+        """SELECT j.ref, COUNT(*) FROM journal j LEFT JOIN usage u ON u.tid = j.ref
+           WHERE j.kind IN ('charge', 'late', 'loss', 'late_loss') AND u.tid IS NULL
+           GROUP BY j.ref""",
+    ),
+    Question(
+        "I3 loss",
+        "call {0} lost {1} by its usage row and {2} by the journal",
+        f"""SELECT u.tid, u.loss, COALESCE(c.total, 0)
+            FROM usage u LEFT JOIN ({_LOSS_SUMS}) AS c ON c.ref = u.tid
+            WHERE u.loss <> COALESCE(c.total, 0)""",
+    ),
+    Question(
+        "I3 wallet",
+        "call {0} is of wallet {1} but {2} was charged",
+        """SELECT u.tid, u.wallet_id, j.debit FROM journal j JOIN usage u ON u.tid = j.ref
+           WHERE j.kind = 'charge' AND j.debit <> 'wallet:' || CAST(u.wallet_id AS TEXT)""",
     ),
     Question(
         "I3 once",
@@ -99,7 +114,7 @@ QUESTIONS = (
         "hold {0} belongs to epoch {1} of node {2}, which is over",
         """SELECT h.tid, h.epoch, h.node_id FROM hold h
            LEFT JOIN node n ON n.id = h.node_id AND n.epoch = h.epoch
-           WHERE n.id IS NULL AND h.at_ms < :dead_before""",
+           WHERE (n.id IS NULL OR n.dead) AND h.at_ms < :dead_before""",
     ),
     Question(
         "I4 long",

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from tollbridge.core.clock import new_id
 from tollbridge.storage.ledger_items import (
+    INT64_MAX,
+    TID,
     Figures,
     Hold,
     HoldResult,
@@ -23,7 +25,15 @@ from tollbridge.storage.ledger_items import (
     UsageRow,
 )
 
-_INT64_MAX = 2**63 - 1
+
+class Billed(NamedTuple):
+    """What a usage row came to: what the user paid and what the operator bore."""
+
+    charge: int
+    loss: int
+
+
+_NOTHING = Billed(0, 0)
 
 
 class OpenHold(NamedTuple):
@@ -69,16 +79,17 @@ class Batch:
         self,
         purse: Callable[[int], Figures],
         standing: Mapping[str, OpenHold],
-        charge_of: Callable[[str], int | None],
+        billed: Callable[[str], Billed | None],
     ) -> None:
         self._purse = purse
         self._standing = standing
-        self._charge_of = charge_of
+        self._in_books = billed
         self.purses: dict[int, Figures] = {}
         self.made: dict[str, OpenHold] = {}
         self.changed: dict[str, OpenHold] = {}
         self.ended: list[str] = []
         self._over: set[str] = set()
+        self._rows: dict[str, Billed] = {}
         self.usage: list[UsageRow] = []
         self.journal: list[Line] = []
         self.returned: list[str] = []
@@ -95,21 +106,26 @@ class Batch:
             return None
         return self.made.get(tid) or self.changed.get(tid) or self._standing.get(tid)
 
+    def _billed(self, tid: str) -> Billed | None:
+        return self._rows.get(tid) or self._in_books(tid)
+
+    def _bill(self, tid: str, row: UsageRow, billed: Billed) -> None:
+        self._rows[tid] = billed
+        self.usage.append((*row, *billed))
+
     def _look(self, item: Look) -> dict[int, Figures]:
         return {purse: self._figures(purse) for purse in item.purses}
 
     def _hold(self, item: Hold) -> HoldResult:
-        if item.cancelled or self._find(item.tid):
+        if item.cancelled or item.tid in self._over or self._find(item.tid):
             return HoldResult(ok=False, short=None)
-        if not 0 < item.amount <= _INT64_MAX:
+        if not 0 < item.amount <= INT64_MAX:
             raise Poisoned("a hold must be above zero and fit 64 bits")
         for purse in item.purses:
             if self._figures(purse).free < item.amount:
                 return HoldResult(ok=False, short=purse)
         self._reserve(item.purses, item.amount)
-        self.made[item.tid] = OpenHold(
-            item.tid, item.purses, item.amount, 0, item.at_ms, item.bill
-        )
+        self.made[item.tid] = OpenHold(item.tid, item.purses, item.amount, 0, item.at_ms, item.bill)
         return HoldResult(ok=True, short=None)
 
     def _reserve(self, purses: tuple[int, ...], amount: int) -> None:
@@ -137,9 +153,13 @@ class Batch:
 
     def _settle(self, item: Settle) -> SettleResult:
         hold = self._find(item.tid)
-        if hold is None:
-            return SettleResult(open=False, charge=0, loss=0, balance=0)
         cost, row = item.effective()
+        if hold is None:
+            # The hold was given up before it was made: the call still gets its row.
+            if cost == 0 and self._billed(item.tid) is None:
+                self._bill(item.tid, row, _NOTHING)
+            return SettleResult(open=False, charge=0, loss=0, balance=0)
+        cost = min(max(cost, 0), INT64_MAX)
         wallet_id = hold.purses[0]
         wallet = self._figures(wallet_id)
         extra = min(max(cost - hold.amount, 0), wallet.free)
@@ -149,7 +169,7 @@ class Batch:
         for purse in hold.purses[1:]:
             self._spend_limit(purse, hold.amount, charge)
         self._end(item.tid)
-        self.usage.append((*row, charge, loss))
+        self._bill(item.tid, row, Billed(charge, loss))
         if charge:
             self.journal.append(Line(f"wallet:{wallet_id}", "revenue", charge, "charge", item.tid))
         if loss:
@@ -169,19 +189,23 @@ class Batch:
             self.ended.append(tid)
 
     def _record(self, item: Record) -> None:
-        self.usage.append((*item.row, 0, 0))
+        self._bill(item.row[TID], item.row, _NOTHING)
 
     def _return(self, item: Return) -> bool:
-        charge = self._charge_of(item.tid)
-        if charge is None:
+        billed = self._billed(item.tid)
+        if billed is None:
             return False
         self.returned.append(item.tid)
-        if charge:
+        self._rows[item.tid] = _NOTHING
+        if billed.charge:
             for purse in item.purses:
                 now = self._figures(purse)
-                self.purses[purse] = Figures(now.available + charge, now.held)
+                self.purses[purse] = Figures(now.available + billed.charge, now.held)
             wallet = f"wallet:{item.purses[0]}"
-            self.journal.append(Line("revenue", wallet, charge, "late", item.tid))
+            self.journal.append(Line("revenue", wallet, billed.charge, "late", item.tid))
+        if billed.loss:
+            loss = Line("revenue", "operator_loss", billed.loss, "late_loss", item.tid)
+            self.journal.append(loss)
         return True
 
 

@@ -22,6 +22,16 @@ TID = 0
 STATUS, ERROR_KIND, END_STATE = (
     USAGE_COLUMNS.index(name) for name in ("status", "error_kind", "end_state")
 )
+INT64_MAX = 2**63 - 1
+_TEXTS = frozenset({
+    "tid", "key_name", "channel_name", "model_asked", "model_sent", "model_answered", "surface",
+    "platform", "error_kind", "end_state", "flags", "items", "client", "attempts",
+})  # fmt: skip
+_MAY_BE_NULL = frozenset({
+    "account_id", "model_sent", "model_answered", "platform", "error_kind", "items", "price_id",
+    "first_token_ms", "client", "attempts",
+})  # fmt: skip
+_PLAIN_TEXT_MAX = 16
 
 
 class Figures(NamedTuple):
@@ -115,14 +125,26 @@ class Settle(Item):
         return 0, tuple(row)
 
     def plain(self) -> "Settle":
-        """Return the same settle with every free text emptied: a row no database refuses."""
-        numbers = tuple(
-            value if value is None or (isinstance(value, int) and abs(value) < 1 << 62) else ""
-            for value in self.row
-        )
-        twin = Settle(self.tid, self.cost, (self.tid, *numbers[1:]))
+        """Return the same settle with long or strange values emptied: a row no database refuses."""
+        values = tuple(map(_plain_value, USAGE_COLUMNS, self.row))
+        twin = Settle(self.tid, self.cost, (self.tid, *values[1:]))
         twin.withheld = self.withheld
         return twin
+
+
+def _plain_value(column: str, value: Any) -> Any:
+    """Keep short ASCII words and counts that fit; nothing else is sure to fit its column."""
+    if column in _TEXTS:
+        if isinstance(value, str) and len(value) <= _PLAIN_TEXT_MAX and _is_plain(value):
+            return value
+        return None if column in _MAY_BE_NULL else ""
+    if isinstance(value, int) and 0 <= value <= INT64_MAX:
+        return value
+    return None if column in _MAY_BE_NULL else 0
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
 
 
 class Record(Item):
@@ -136,7 +158,11 @@ class Record(Item):
 
 
 class Return(Item):
-    """Give back the charge of a settled call whose answer was withheld after all."""
+    """Give back the charge of a settled call whose answer was withheld after all.
+
+    Harmless when repeated, and when the settle was already taken as withheld. A key's limit gets
+    the whole charge back even if the call had overrun it: the limit is a guard, not money.
+    """
 
     __slots__ = ("purses", "tid")
 

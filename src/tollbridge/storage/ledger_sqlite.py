@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tollbridge.core.clock import now_ms
-from tollbridge.storage.ledger_batch import Batch, OpenHold
+from tollbridge.storage.ledger_batch import Batch, Billed, OpenHold
 from tollbridge.storage.ledger_items import (
     USAGE_COLUMNS,
     Figures,
@@ -30,15 +30,14 @@ _UPDATE_HOLD = "UPDATE hold SET amount = ?, covered = ?, bill = ? WHERE tid = ?"
 _DELETE_HOLD = "DELETE FROM hold WHERE tid = ?"
 _UPDATE_PURSE = "UPDATE purse SET available = ?, held = ? WHERE id = ?"
 _INSERT_USAGE = (
-    f"INSERT INTO usage ({', '.join(USAGE_COLUMNS)})"  # noqa: S608  (column names of ours)
-    f" VALUES ({', '.join('?' * len(USAGE_COLUMNS))})"
+    f"INSERT INTO usage ({', '.join(USAGE_COLUMNS)}) VALUES ({', '.join('?' * len(USAGE_COLUMNS))})"
 )
 _INSERT_JOURNAL = (
     "INSERT INTO journal (id, at_ms, debit, credit, amount, currency, kind, ref)"
     " VALUES (?, ?, ?, ?, ?, 'USD', ?, ?)"
 )
 _RETURN_USAGE = (
-    "UPDATE usage SET charge = 0, status = 503, error_kind = 'database_down',"
+    "UPDATE usage SET charge = 0, loss = 0, status = 503, error_kind = 'database_down',"
     " end_state = 'withheld' WHERE tid = ?"
 )
 
@@ -54,7 +53,7 @@ def connect(path: Path, connection_class: type[sqlite3.Connection]) -> sqlite3.C
     mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
     connection.execute("PRAGMA synchronous = FULL")
     level = connection.execute("PRAGMA synchronous").fetchone()[0]
-    if mode != "wal" or level != 2:  # noqa: PLR2004  (2 is FULL)
+    if mode != "wal" or level != 2:  # 2 is FULL
         raise LedgerBroken(f"SQLite refused WAL with synchronous FULL (has {mode}, {level})")
     connection.execute("PRAGMA wal_autocheckpoint = 2000")
     return connection
@@ -90,27 +89,31 @@ class SqliteBook:
 
         Raises sqlite3.Error (nothing was done) or LedgerBroken (unknown whether it was done).
         """
-        connection = self._connection
-        if all(type(item) is Look for item in items):
-            self._refresh()
-            batch = Batch(self._purse, self._open, self._charge_of)
-            return [batch.take(item) for item in items], batch.purses
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            self._refresh()
-            batch = Batch(self._purse, self._open, self._charge_of)
-            results = [batch.take(item) for item in items]
-            self._write(batch)
-            connection.execute("COMMIT")
+            if all(type(item) is Look for item in items):
+                results, batch = self._decide(items)
+            else:
+                self._connection.execute("BEGIN IMMEDIATE")
+                results, batch = self._decide(items)
+                self._write(batch)
+                self._connection.execute("COMMIT")
         except BaseException as error:
             self._purses.clear()
             if _leaves_doubt(error):
                 raise LedgerBroken("the disk failed under the books") from error
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
         self._keep(batch)
         return results, batch.purses
+
+    def _decide(self, items: Sequence[Item]) -> tuple[list[Any], Batch]:
+        self._refresh()
+        batch = self._batch()
+        return [batch.take(item) for item in items], batch
+
+    def _batch(self) -> Batch:
+        return Batch(self._purse, self._open, self._billed)
 
     def close(self) -> None:
         """Close the connection; the file is complete without any further step."""
@@ -134,7 +137,7 @@ class SqliteBook:
         node_id = self._node[0]
         self._connection.execute(
             "INSERT INTO node (id, name, epoch, beat, dead) VALUES (?, ?, 1, ?, 0)"
-            " ON CONFLICT (id) DO UPDATE SET epoch = epoch + 1, beat = excluded.beat",
+            " ON CONFLICT (id) DO UPDATE SET epoch = epoch + 1, beat = excluded.beat, dead = 0",
             (node_id, name, now_ms()),
         )
         row = self._connection.execute("SELECT epoch FROM node WHERE id = ?", (node_id,)).fetchone()
@@ -158,9 +161,11 @@ class SqliteBook:
             self._purses[purse_id] = figures
         return figures
 
-    def _charge_of(self, tid: str) -> int | None:
-        row = self._connection.execute("SELECT charge FROM usage WHERE tid = ?", (tid,)).fetchone()
-        return row[0] if row else None
+    def _billed(self, tid: str) -> Billed | None:
+        row = self._connection.execute(
+            "SELECT charge, loss FROM usage WHERE tid = ?", (tid,)
+        ).fetchone()
+        return Billed(*row) if row else None
 
     def _write(self, batch: Batch) -> None:
         many = self._connection.executemany
