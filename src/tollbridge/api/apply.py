@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tollbridge.api.apply_users import UserWriter, passwords_to_store
+from tollbridge.api.apply_users import Hashed, UserWriter, passwords_to_store
 from tollbridge.catalog.channel_rows import channel_names, match_channels
 from tollbridge.catalog.file import FileError, Known, parse_file, unpriced
 from tollbridge.catalog.model_rows import match_models, priced_models
@@ -94,7 +94,7 @@ def _check_minted(plan: Plan, secrets: Secrets) -> None:
             )
 
 
-async def _password_hashes(engine: AsyncEngine, plan: Plan) -> dict[str, str]:
+async def _password_hashes(engine: AsyncEngine, plan: Plan) -> dict[str, Hashed]:
     """Return the new hashes by address, worked out before anything is locked: argon2 is slow."""
     given = {user.email: user.password for user in plan.users if user.password is not None}
     if not given:

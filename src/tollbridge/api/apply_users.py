@@ -1,7 +1,8 @@
 """Owns the users' half of `tollbridge apply`: users, their credit, their keys and limits."""
 
+import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,18 +28,25 @@ from tollbridge.identity.users import (
 from tollbridge.storage.rows import differing, to_json
 
 
+class Hashed(NamedTuple):
+    """A password to store, and what was stored when that was decided."""
+
+    seen: str | None
+    fresh: str
+
+
 async def passwords_to_store(
     connection: AsyncConnection, given: Mapping[str, str]
-) -> Callable[[], dict[str, str]]:
+) -> Callable[[], dict[str, Hashed]]:
     """Read what is stored for these addresses; return the slow work of hashing what differs."""
     stored: dict[str, str | None] = {}
     for email in given:
         row = await find_user(connection, email)
         stored[email] = row["password_hash"] if row else None
 
-    def work() -> dict[str, str]:
+    def work() -> dict[str, Hashed]:
         return {
-            email: hash_password(password)
+            email: Hashed(stored[email], hash_password(password))
             for email, password in given.items()
             if not password_matches(stored[email] or "", password)
         }
@@ -54,7 +62,7 @@ class UserWriter:
         connection: AsyncConnection,
         secrets: Secrets,
         channels: Mapping[str, int],
-        hashes: Mapping[str, str],
+        hashes: Mapping[str, Hashed],
         *,
         at_ms: int,
         prune: bool,
@@ -86,11 +94,12 @@ class UserWriter:
     async def _add(self, plan: UserPlan) -> int:
         user_id = new_id()
         wallet_id = await open_wallet(self._connection, user_id)
+        hashed = self._hashes.get(plan.email)
         columns = {
             "wallet_id": wallet_id,
             "role": plan.role,
             "group_name": plan.group,
-            "password_hash": self._hashes.get(plan.email),
+            "password_hash": hashed.fresh if hashed else None,
         }
         await add_user(self._connection, user_id, plan.email, self._at_ms, columns)
         credit = ""
@@ -103,8 +112,9 @@ class UserWriter:
 
     async def _change(self, row: RowMapping, plan: UserPlan) -> int:
         wanted = {"role": plan.role, "group_name": plan.group}
-        if plan.email in self._hashes:
-            wanted["password_hash"] = self._hashes[plan.email]
+        hashed = self._hashes.get(plan.email)
+        if hashed and not await _set_meanwhile(row, plan, hashed):
+            wanted["password_hash"] = hashed.fresh
         changes = differing(row, wanted)
         await change_user(self._connection, row["id"], changes)
         if changes:
@@ -177,6 +187,14 @@ class UserWriter:
             "tpm": 0,
             "concurrency": 0,
         }
+
+
+async def _set_meanwhile(row: RowMapping, plan: UserPlan, hashed: Hashed) -> bool:
+    """Tell whether somebody else has stored this very password since we looked."""
+    stored = row["password_hash"]
+    if stored is None or stored == hashed.seen:
+        return False
+    return await asyncio.to_thread(password_matches, stored, plan.password or "")
 
 
 def _named(changes: Mapping[str, Any]) -> str:

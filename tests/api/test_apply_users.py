@@ -1,0 +1,151 @@
+"""Proof of the users' half of a file: credit once, keys kept or replaced, limits moved exactly."""
+
+from typing import Any
+
+from sqlalchemy import RowMapping, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tollbridge.api.apply import apply
+from tollbridge.core.secrets import Secrets
+from tollbridge.identity.keys import KeyStore
+from tollbridge.identity.passwords import password_matches
+from tollbridge.storage.ledger_tables import journal, purse
+from tollbridge.storage.tables import users
+from tollbridge.storage.unit_of_work import reading, writing
+
+SECRET = "sk-" + "s" * 40
+
+
+def file(*, user: str = "", key: str = f'secret = "{SECRET}"') -> str:
+    return f'[[user]]\nemail = "a@b.org"\n{user}\n[[user.key]]\nname = "k"\n{key}\n'
+
+
+async def lines(engine: AsyncEngine, secrets: Secrets, text: str) -> list[str]:
+    return (await apply(engine, secrets, text, environ={})).lines
+
+
+async def one(engine: AsyncEngine, query: Any) -> RowMapping:
+    async with reading(engine) as connection:
+        return (await connection.execute(query)).mappings().one()
+
+
+async def limit_purse(engine: AsyncEngine) -> tuple[int, int]:
+    row = await one(engine, select(purse).where(purse.c.kind == "key_limit"))
+    return row["available"], row["held"]
+
+
+async def spend(engine: AsyncEngine, *, available: int, held: int) -> None:
+    """Leave a limit's purse as calls would."""
+    async with writing(engine) as connection:
+        await connection.execute(
+            update(purse).where(purse.c.kind == "key_limit").values(available=available, held=held)
+        )
+
+
+async def test_credit_is_granted_once_to_a_new_user(engine: AsyncEngine, secrets: Secrets):
+    assert await lines(engine, secrets, file(user='credit = "5.00"')) == [
+        "+ user a@b.org, $5.00 granted",
+        "+ key a@b.org/k",
+    ]
+    assert await lines(engine, secrets, file(user='credit = "9.00"')) == ["nothing to change"]
+    user = await one(engine, select(users))
+    wallet = await one(engine, select(purse))
+    line = await one(engine, select(journal))
+    assert (wallet["id"], wallet["owner_id"], wallet["kind"]) == (
+        *(user["wallet_id"], user["id"], "wallet"),
+    )
+    assert (wallet["available"], wallet["held"]) == (5_000_000_000, 0)
+    assert (line["debit"], line["credit"], line["amount"]) == (
+        *("promo", f"wallet:{wallet['id']}", 5_000_000_000),
+    )
+    assert (line["kind"], line["ref"]) == ("grant", f"apply:{user['id']}")
+
+
+async def test_a_user_is_the_same_in_any_spelling(engine: AsyncEngine, secrets: Secrets):
+    await lines(engine, secrets, file())
+    other = file(user='role = "admin"\ngroup = "vip"').replace("a@b.org", "A@B.org")
+    assert await lines(engine, secrets, other) == ["~ user A@B.org: group, role"]
+
+
+async def test_a_password_is_hashed_once(engine: AsyncEngine, secrets: Secrets):
+    await lines(engine, secrets, file(user='password = "first word"'))
+    first = (await one(engine, select(users)))["password_hash"]
+    assert password_matches(first, "first word")
+    same = await lines(engine, secrets, file(user='password = "first word"'))
+    assert same == ["nothing to change"]
+    assert await lines(engine, secrets, file()) == ["nothing to change"]
+    changed = await lines(engine, secrets, file(user='password = "second word"'))
+    assert changed == ["~ user a@b.org: password"]
+    assert password_matches((await one(engine, select(users)))["password_hash"], "second word")
+
+
+async def test_a_minted_key_works_and_is_kept(engine: AsyncEngine, secrets: Secrets):
+    report = await apply(engine, secrets, file(key=""), environ={})
+    minted = report.minted[0][2].encode()
+    assert await KeyStore(engine, secrets).find(minted) is not None
+    again = await apply(engine, secrets, file(key=""), environ={})
+    assert (again.lines, again.minted) == (["nothing to change"], [])
+    assert await lines(engine, secrets, file()) == ["~ key a@b.org/k: secret"]
+    store = KeyStore(engine, secrets)
+    assert await store.find(minted) is None
+    assert await store.find(SECRET.encode()) is not None
+
+
+async def test_the_fields_of_a_key_arrive(engine: AsyncEngine, secrets: Secrets):
+    await lines(engine, secrets, file())
+    more = (
+        f'secret = "{SECRET}"\nips = ["10.0.0.1"]\nmodels = ["m"]\nexpires = 2030-01-31T00:00:00Z'
+    )
+    assert await lines(engine, secrets, file(key=more)) == ["~ key a@b.org/k: expires, ips, models"]
+    found = await KeyStore(engine, secrets).find(SECRET.encode())
+    assert found is not None
+    assert (found.ips, found.models, found.expires_ms) == (
+        *(("10.0.0.1/32",), {"m"}, 1_896_048_000_000),
+    )
+
+
+async def test_a_limit_moves_by_its_difference(engine: AsyncEngine, secrets: Secrets):
+    assert await lines(engine, secrets, file(key='limit = "2.00"')) == [
+        "+ user a@b.org",
+        "+ key a@b.org/k",
+    ]
+    assert await limit_purse(engine) == (2_000_000_000, 0)
+    await spend(engine, available=1_500_000_000, held=100_000_000)
+    assert await lines(engine, secrets, file(key='limit = "2.00"')) == ["nothing to change"]
+    assert await lines(engine, secrets, file(key='limit = "3.00"')) == ["~ key a@b.org/k: limit"]
+    assert await limit_purse(engine) == (2_500_000_000, 100_000_000)
+
+
+async def test_a_limit_lowered_below_what_is_spent_comes_back_no_larger(
+    engine: AsyncEngine, secrets: Secrets
+):
+    await lines(engine, secrets, file(key='limit = "2.00"'))
+    await spend(engine, available=500_000_000, held=200_000_000)
+    await lines(engine, secrets, file(key='limit = "1.00"'))
+    assert await limit_purse(engine) == (200_000_000, 200_000_000)
+    assert await lines(engine, secrets, file(key='limit = "1.00"')) == ["nothing to change"]
+    await lines(engine, secrets, file(key='limit = "2.00"'))
+    assert await limit_purse(engine) == (500_000_000, 200_000_000)
+
+
+async def test_a_limit_taken_away_and_given_again_begins_afresh(
+    engine: AsyncEngine, secrets: Secrets
+):
+    given = f'secret = "{SECRET}"\nlimit = "2.00"'
+    await lines(engine, secrets, file(key=given))
+    await spend(engine, available=0, held=0)
+    assert await lines(engine, secrets, file()) == ["~ key a@b.org/k: limit"]
+    found = await KeyStore(engine, secrets).find(SECRET.encode())
+    assert found is not None
+    assert found.limit_purse_id is None
+    await lines(engine, secrets, file(key=given))
+    assert await limit_purse(engine) == (2_000_000_000, 0)
+
+
+async def test_a_key_that_had_no_limit_gets_one(engine: AsyncEngine, secrets: Secrets):
+    await lines(engine, secrets, file())
+    await lines(engine, secrets, file(key='limit = "0.50"'))
+    assert await limit_purse(engine) == (500_000_000, 0)
+    found = await KeyStore(engine, secrets).find(SECRET.encode())
+    assert found is not None
+    assert found.limit_purse_id is not None
