@@ -5,6 +5,7 @@ inside it and what arrived together is reported together. It must not know of po
 """
 
 import asyncio
+import select
 from typing import Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
@@ -43,7 +44,6 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_barren",
-        "_body_length",
         "_chunked",
         "_complete",
         "_decoder",
@@ -55,10 +55,12 @@ class Connection(asyncio.Protocol):
         "_headers",
         "_interim",
         "_keep",
+        "_length",
         "_limits",
         "_owner",
         "_parser",
         "_pieces",
+        "_poll",
         "_trailers",
         "call",
         "head_seen",
@@ -77,7 +79,7 @@ class Connection(asyncio.Protocol):
     _final: bool
     _complete: bool
     _keep: bool
-    _body_length: bool
+    _length: int
     _chunked: bool
     _encoding: bytes
     _decoder: Decoder | None
@@ -92,6 +94,7 @@ class Connection(asyncio.Protocol):
         self._owner = owner
         self._limits = limits
         self.transport: asyncio.Transport | None = None
+        self._poll = select.poll()
         self.call: Call | None = None
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append
@@ -121,6 +124,15 @@ class Connection(asyncio.Protocol):
         """Whether the connection stands, as far as is known."""
         return self.transport is not None and not self.transport.is_closing()
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has arrived that the loop did not read yet: surplus bytes or the end.
+
+        Asked before a kept connection is used again. A reply that was sent unasked and lies in the
+        socket would otherwise be taken for the answer to the next request.
+        """
+        return not self._poll.poll(0)
+
     def drop(self) -> None:
         """Close at once, without a word to the call."""
         self.call = None
@@ -142,6 +154,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self.transport = transport  # type: ignore[assignment]
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Parse, then report what was found."""
@@ -211,7 +224,8 @@ class Connection(asyncio.Protocol):
                 raise _Surplus
             self._headers.clear()
             self._encoding = b""
-            self._body_length = self._chunked = False
+            self._length = -1
+            self._chunked = False
             return
         if len(self._headers) > self._limits.headers:
             self._fault = Reason.HEAD_TOO_LARGE
@@ -234,7 +248,7 @@ class Connection(asyncio.Protocol):
         self.head_seen = False
         self._complete = False
         self._keep = False
-        self._body_length = False
+        self._length = -1
         self._chunked = False
         self._encoding = b""
         self._decoder = None
@@ -246,7 +260,7 @@ class Connection(asyncio.Protocol):
 
     def _note(self, name: bytes, value: bytes) -> None:
         if name == b"content-length":
-            self._body_length = True
+            self._length = int(value)  # digits, the parser has seen to that
         elif name == b"transfer-encoding":
             # Anything but exactly chunked, once, would be framed differently by somebody.
             if self._chunked or value.strip().lower() != b"chunked":
@@ -269,7 +283,11 @@ class Connection(asyncio.Protocol):
         if 300 <= self.status < 400:
             call.break_off(Reason.REDIRECTED)
             return False
-        if self._encoding and self.status != _BODILESS and not self._decode(call):
+        if self._encoding and self.status != _BODILESS:
+            if not self._decode(call):
+                return False
+        elif self._length > call.budget:
+            call.break_off(Reason.REPLY_TOO_LARGE)
             return False
         self.head_seen = True
         call.sink.head(self.status, self._headers)
@@ -324,7 +342,7 @@ class Connection(asyncio.Protocol):
         return False
 
     def _ends_by_close(self) -> bool:
-        return self.head_seen and not self._body_length and not self._chunked
+        return self.head_seen and self._length < 0 and not self._chunked
 
     def _finish(self, call: Call) -> None:
         if self._decoder is not None:

@@ -17,6 +17,10 @@ class Idle(Protocol):
     def alive(self) -> bool:
         """Whether it can carry another request, as far as is known."""
 
+    @property
+    def silent(self) -> bool:
+        """Whether nothing waits in it unread."""
+
     def drop(self) -> None:
         """Close at once."""
 
@@ -41,7 +45,7 @@ class Pool(Generic[C]):
         lane = self._lanes.get(target)
         while lane:
             connection, since = lane.popitem()
-            if connection.alive and now - since < self._keep_s:
+            if connection.alive and connection.silent and now - since < self._keep_s:
                 return connection
             connection.drop()
         return None
