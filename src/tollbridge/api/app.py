@@ -6,7 +6,7 @@ Must hold no rule of its own: routes live in their files, errors in `fallback`.
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from tollbridge.api import fallback, models, operations
+from tollbridge.api import balance, billing_compat, fallback, models, operations, receipts
 from tollbridge.api.services import ApiServices
 from tollbridge.api.traced import Traced
 
@@ -22,6 +22,6 @@ def make_api(services: ApiServices) -> ASGIApp:
     )
     app.state.services = services
     fallback.install(app)
-    for part in (operations, models):
+    for part in (operations, models, balance, receipts, billing_compat):
         app.include_router(part.router)
     return Traced(app)

@@ -1,0 +1,185 @@
+"""Owns receipts: one settled call with the arithmetic of its charge, down to the last nano-dollar.
+
+Whatever a row says, `ceil(subtotal x multiplier) + sum of adjustments` is its charge: counts that
+were not charged in full are explained, never hidden. Account names and the operator's own cost are
+not in it. Must not know how it is written, nor who may read it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tollbridge.billing.pricing import AmountTooLarge, Explanation, Line, Unpriced, explain
+from tollbridge.catalog.price_rows import price_of
+from tollbridge.catalog.prices import Price
+from tollbridge.core.errors import ApiError, Kind, message_of
+from tollbridge.core.money import Multiplier
+from tollbridge.protocols.usage import TOKEN_BUCKETS, ImageCount, Usage
+from tollbridge.storage.usage_reads import find_price, find_usage, is_running
+
+_COUNTS = (*TOKEN_BUCKETS, "reasoning")
+_ITEMS = ("request", "web_search", "second", "character")
+_FREE = {
+    "refused": "The call was refused before an answer began; it costs nothing.",
+    "upstream_error": "The provider failed before an answer began; the call costs nothing.",
+    "empty": "The answer was empty; the call costs nothing.",
+    "withheld": "The answer was withheld because it could not be recorded; the call costs nothing.",
+    "database_lost": "The call could not be recorded and was ended; it costs nothing.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """What the charge differs by from the priced counts, in nano-dollars: mostly below zero."""
+
+    reason: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One settled call. Amounts are nano-dollars, `subtotal_parts` millionths of them.
+
+    `cost` is the priced counts times the multiplier, rounded up once; with the adjustments it makes
+    `charge`. `lines` are empty when the price is not known any more.
+    """
+
+    tid: str
+    at_ms: int
+    key_name: str
+    model_asked: str
+    model_sent: str | None
+    model_answered: str | None
+    channel: str
+    surface: str
+    stream: bool
+    status: int
+    end_state: str
+    error: str | None
+    why: str | None
+    flags: tuple[str, ...]
+    counts: dict[str, int]
+    lines: tuple[Line, ...]
+    tier_above: int | None
+    subtotal_parts: int
+    multiplier: Multiplier
+    cost: int
+    adjustments: tuple[Adjustment, ...]
+    charge: int
+    list_cost: int
+    first_token_ms: int | None
+    total_ms: int
+
+
+class StillRunning(Exception):
+    """The call has not been settled yet, so nothing can be said of it."""
+
+
+async def read_receipt(
+    connection: AsyncConnection, tid: str, user_id: int, wallet_id: int
+) -> Receipt | None:
+    """Return the receipt of a user's call, None when there is none of theirs.
+
+    Raises StillRunning for a call of their wallet that has a hold instead of a usage row.
+    """
+    row = await find_usage(connection, tid)
+    if row is None:
+        if await is_running(connection, tid, wallet_id):
+            raise StillRunning
+        return None
+    if row["user_id"] != user_id:
+        return None
+    stored = await find_price(connection, row["price_id"]) if row["price_id"] else None
+    return receipt_of(row, price_of(stored, row["model_asked"]) if stored else None)
+
+
+def receipt_of(row: RowMapping, price: Price | None) -> Receipt:
+    """Return the receipt of a usage row, charged by `price`. Never raises for a strange row."""
+    multiplier = Multiplier(row["multiplier_num"], row["multiplier_den"])
+    usage = usage_of(row)
+    explained = _explained(usage, price, multiplier)
+    error = row["error_kind"]
+    return Receipt(
+        tid=row["tid"],
+        at_ms=row["at_ms"],
+        key_name=row["key_name"],
+        model_asked=row["model_asked"],
+        model_sent=row["model_sent"],
+        model_answered=row["model_answered"],
+        channel=row["channel_name"],
+        surface=row["surface"],
+        stream=row["stream"],
+        status=row["status"],
+        end_state=row["end_state"],
+        error=error,
+        why=_why(row),
+        flags=tuple(filter(None, row["flags"].split(","))),
+        counts={name: row[name] for name in _COUNTS if row[name]},
+        lines=explained.lines,
+        tier_above=explained.tier_above,
+        subtotal_parts=sum(line.parts for line in explained.lines),
+        multiplier=multiplier,
+        cost=explained.total,
+        adjustments=tuple(_adjustments(row, explained.total, priced=bool(explained.lines))),
+        charge=row["charge"],
+        list_cost=row["list_cost"],
+        first_token_ms=row["first_token_ms"],
+        total_ms=row["total_ms"],
+    )
+
+
+def usage_of(row: RowMapping) -> Usage:
+    """Return the usage that a row counts, counted items included."""
+    items = json.loads(row["items"] or "{}")
+    return Usage(
+        **{name: row[name] for name in _COUNTS},
+        **{name: items.get(name, 0) for name in _ITEMS},
+        images=tuple(ImageCount(*image) for image in items.get("images", ())),
+    )
+
+
+def _explained(usage: Usage, price: Price | None, multiplier: Multiplier) -> Explanation:
+    if price is not None:
+        try:
+            return explain(usage, price, multiplier)
+        except (Unpriced, AmountTooLarge):
+            pass
+    return Explanation((), None, multiplier, 0)
+
+
+def _adjustments(row: RowMapping, cost: int, *, priced: bool) -> Iterator[Adjustment]:
+    """Say what lies between the priced counts and the charge (money.md, end table)."""
+    other = row["charge"] + row["loss"] - cost
+    if other:
+        yield Adjustment(_reason(row, other, priced=priced), other)
+    if row["loss"]:
+        yield Adjustment(
+            "Not charged: more than was reserved and than the wallet had; the operator bears it.",
+            -row["loss"],
+        )
+
+
+def _reason(row: RowMapping, difference: int, *, priced: bool) -> str:
+    if not row["charge"] and row["end_state"] in _FREE:
+        return f"Not charged: {_FREE[row['end_state']]}"
+    if row["end_state"] == "reclaimed":
+        return "The call was interrupted; it is charged as far as it was last recorded."
+    if not priced:
+        return "The price list of this call is not available any more."
+    if difference < 0 and "estimated" in row["flags"].split(","):
+        return "Not charged: an estimate never costs more than was reserved."
+    return "Not charged." if difference < 0 else "Charged besides the counts above."
+
+
+def _why(row: RowMapping) -> str | None:
+    """Return in words why a call failed, and why it costs what it does."""
+    said = []
+    if row["error_kind"] in set(Kind):
+        facts = {"model": row["model_asked"]}
+        said.append(message_of(ApiError(Kind(row["error_kind"]), facts=facts)))
+    if not row["charge"] and row["end_state"] in _FREE:
+        said.append(_FREE[row["end_state"]])
+    return " ".join(said) or None
