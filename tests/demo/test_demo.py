@@ -26,6 +26,8 @@ async def test_money_that_adds_up_is_right(screen: io.StringIO, show: Show) -> N
     async with serving(Till(["5.00", "4.96"])) as till:
         assert await _walk(till.url, "s", show)
     assert till.paths.count("/v1/receipts/t1") == 4
+    assert "4 input x $2500.00 a million = $0.01\n" in screen.getvalue()
+    assert "$0.01 x 1.0 (multiplier) = $0.01, rounded up\n" in screen.getvalue()
     assert "to the last nano-dollar" in screen.getvalue()
 
 

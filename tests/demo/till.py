@@ -9,6 +9,15 @@ from dataclasses import dataclass, field
 _CHUNK = b'data: {"choices":[{"index":0,"delta":{"content":"hi"},"text":"hi"}]}\n\n'
 _WHOLE = {"choices": [{"index": 0, "message": {"content": "hi"}, "text": "hi"}]}
 
+_LINE = {"item": "input", "count": 4, "unit": "per_million_tokens", "rate": "2500.00"}
+_RECEIPT = {
+    "lines": [{**_LINE, "amount": "0.01"}],
+    "subtotal": "0.01",
+    "multiplier": "1.0",
+    "cost": "0.01",
+    "adjustments": [{"item": "not_charged", "amount": "-0.00"}],
+}
+
 
 @dataclass
 class Till:
@@ -26,7 +35,7 @@ class Till:
         if path == "/v1/balance":
             return json.dumps({"balance": self.balances.pop(0)}).encode()
         if path.startswith("/v1/receipts/"):
-            return json.dumps({"charge": self.charge}).encode()
+            return json.dumps({**_RECEIPT, "charge": self.charge}).encode()
         if json.loads(body).get("stream"):
             return _CHUNK + b"data: [DONE]\n\n"
         return json.dumps(_WHOLE).encode()

@@ -14,6 +14,7 @@ from tollbridge.demo.scene import MODEL, SMALL_MODEL
 
 _DATA = b"data: "
 _DONE = b"[DONE]"
+_UNITS = {"per_million_tokens": "a million", "each": "each"}
 
 
 class CallFailed(RuntimeError):
@@ -148,13 +149,22 @@ class _Line(msgspec.Struct):
     item: str
     count: int
     rate: str
-    unit: str = ""
+    unit: str
+    amount: str
+
+
+class _Adjustment(msgspec.Struct):
+    item: str
+    amount: str
 
 
 class _ReceiptBody(msgspec.Struct):
     charge: str
-    lines: list[_Line] = []
-    multiplier: str = "1"
+    lines: list[_Line]
+    subtotal: str
+    multiplier: str
+    cost: str
+    adjustments: list[_Adjustment] = []
 
 
 def read_balance(body: bytes) -> int:
@@ -173,6 +183,9 @@ def read_receipt(body: bytes) -> Receipt:
     except (msgspec.MsgspecError, ValueError) as error:
         raise CallFailed(f"the receipt cannot be read: {error}") from None
     lines = [
-        f"{line.count} {line.item} x ${line.rate} {line.unit}".rstrip() for line in found.lines
+        f"{line.count} {line.item} x ${line.rate} {_UNITS.get(line.unit, '')} = ${line.amount}"
+        for line in found.lines
     ]
-    return Receipt(charge, (*lines, f"x {found.multiplier} (the channel's multiplier)"))
+    lines.append(f"${found.subtotal} x {found.multiplier} (multiplier) = ${found.cost}, rounded up")
+    lines += [f"{each.item} ${each.amount}" for each in found.adjustments]
+    return Receipt(charge, tuple(lines))
