@@ -172,7 +172,7 @@ async def test_memory_is_bounded_and_keeps_what_is_used(engine: AsyncEngine, sec
 
 
 async def test_without_a_database_nothing_is_decided(secrets: Secrets, tmp_path):
-    engine = open_engine(f"sqlite:///{tmp_path}/missing/t.db")
+    engine = open_engine(f"sqlite:///{tmp_path}/without-tables.db")
     store = KeyStore(engine, secrets)
     with pytest.raises(ApiError) as caught:
         await store.find(SECRET)
