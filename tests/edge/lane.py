@@ -42,9 +42,7 @@ def told(half: str, method: str, path: str, query: str, client: str, body: bytes
 async def echo(exchange: Exchange) -> None:
     """The relay half: answer with what was heard."""
     query = exchange.query.decode()
-    seen = told(
-        "relay", exchange.method, exchange.path, query, exchange.peer, bytes(exchange.body)
-    )
+    seen = told("relay", exchange.method, exchange.path, query, exchange.peer, bytes(exchange.body))
     exchange.reply(200, JSON, seen)
 
 

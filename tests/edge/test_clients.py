@@ -5,9 +5,9 @@ from ipaddress import ip_address, ip_network
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tollbridge.edge.clients import Clients, Network, canonical
 
 from tests.edge.lane import get, lane
+from tollbridge.edge.clients import Clients, Network, canonical
 
 TRUSTED: tuple[Network, ...] = (
     ip_network("10.0.0.0/8"),

@@ -1,9 +1,8 @@
 """The defaults of the wiring."""
 
+from tests.edge.lane import echo, relayed
 from tollbridge.core.errors import Profile
 from tollbridge.edge.config import EdgeConfig
-
-from tests.edge.lane import echo, relayed
 
 
 def test_without_settings_nobody_is_trusted_and_nothing_drains():

@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from tollbridge.edge.limits import Limits
-from tollbridge.relay.exchange import Exchange
 
 from tests.edge.lane import JSON, get, lane
+from tollbridge.edge.limits import Limits
+from tollbridge.relay.exchange import Exchange
 
 SSE = b"content-type: text/event-stream\r\n"
 
@@ -197,10 +197,11 @@ async def test_a_finished_answer_that_nobody_reads_ends_too():
         exchange.reply(200, JSON, b"x" * 30_000_000)
 
     async with lane(handle, limits=Limits(client_stall_s=0.4)) as running:
-        for lines in ((), ("Connection: close",)):
+        for count, lines in enumerate(((), ("Connection: close",)), 1):
             client = await running.connect(window=0)
             client.send(get("/v1/x", *lines))
-            await running.until(lambda: running.server.server_state.total_requests)
+            state = running.server.server_state
+            await running.until(lambda count=count: state.total_requests == count)
             await running.until(lambda: not running.connections)
 
 

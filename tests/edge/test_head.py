@@ -1,10 +1,10 @@
 """Rules for heads, over the wire and for both halves."""
 
 import pytest
-from tollbridge.core.errors import ApiError, Kind
-from tollbridge.edge.head import CHUNKED, body_length, folded, split_target
 
 from tests.edge.lane import chunked, get, lane, post
+from tollbridge.core.errors import ApiError, Kind
+from tollbridge.edge.head import CHUNKED, body_length, folded, split_target
 
 HALVES = ("/v1/x", "/page")
 _CHUNKS = "0\r\n\r\n"
@@ -26,7 +26,8 @@ SMUGGLING = {
     "cl and te": "POST {} HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"
     + _CHUNKS,
     "te identity": "POST {} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n",
-    "te list": "POST {} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity, chunked\r\n\r\n" + _CHUNKS,
+    "te list": "POST {} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity, chunked\r\n\r\n"
+    + _CHUNKS,
     "te gzip": "POST {} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + _CHUNKS,
     "te twice": "POST {} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
     "Transfer-Encoding: chunked\r\n\r\n" + _CHUNKS,
@@ -131,7 +132,9 @@ async def test_refusal_of_head_has_no_body():
 @pytest.mark.parametrize("path", HALVES)
 async def test_unusual_but_right_requests_are_served(path: str):
     async with lane() as running:
-        spaced = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2 \r\nX-Empty:\r\n\r\nok".encode()
+        spaced = (
+            f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2 \r\nX-Empty:\r\n\r\nok".encode()
+        )
         assert (await running.ask(spaced)).seen["body"] == "ok"
         loud = chunked(path, b"ok").replace(b": chunked", b":\t CHUNKED ")
         assert (await running.ask(loud)).seen["body"] == "ok"

@@ -1,6 +1,7 @@
 """The limits themselves."""
 
 import pytest
+
 from tollbridge.edge.limits import Limits
 
 

@@ -6,10 +6,10 @@ import logging
 import socket
 
 import pytest
-from tollbridge.edge.limits import Limits
-from tollbridge.relay.exchange import Exchange
 
 from tests.edge.lane import JSON, chunked, echo, echo_app, get, lane, post
+from tollbridge.edge.limits import Limits
+from tollbridge.relay.exchange import Exchange
 
 HALVES = ("/v1/x", "/page")
 
@@ -85,7 +85,9 @@ async def test_tiny_pieces_do_not_pile_up():
         raw = chunked("/v1/x", *[b"ab"] * 5_000)
         client.send(raw[:-5])
         await running.until(
-            lambda: running.connections and any(c._body_bytes == 10_000 for c in running.connections)
+            lambda: (
+                running.connections and any(c._body_bytes == 10_000 for c in running.connections)
+            )
         )
         (connection,) = running.connections
         assert len(connection._pieces) < 300

@@ -1,18 +1,32 @@
 """One request at a time: cuts, pipelines, floods, slow senders, and what waits."""
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tollbridge.edge.limits import Limits
-from tollbridge.relay.exchange import Exchange
 
 from tests.edge.lane import JSON, Client, Lane, chunked, echo, echo_app, get, lane, post
+from tollbridge.edge.limits import Limits
+from tollbridge.relay.exchange import Exchange
 
 FUZZ = settings(max_examples=40, suppress_health_check=list(HealthCheck))
 HALVES = ("/v1/x", "/page")
 QUICK = Limits(head_timeout_s=0.2, body_progress_s=0.2, keep_alive_s=0.2, linger_s=0.2)
+HASTY = Limits(head_timeout_s=0.03, body_progress_s=0.03, keep_alive_s=0.03, linger_s=0.03)
+
+
+@contextlib.contextmanager
+def fuzzed(*args: Any, **kwargs: Any) -> Iterator[tuple[asyncio.Runner, Lane]]:
+    """Run one server for all examples of a property."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        running = lane(*args, **kwargs)
+        yield runner, runner.run(running.__aenter__())
+        runner.run(running.__aexit__(None, None, None))
 
 
 async def send_cut(client: Client, data: bytes, cuts: list[int]) -> None:
@@ -89,55 +103,66 @@ PIPELINES = st.lists(
 )
 
 
-@FUZZ
-@given(pipeline=PIPELINES, data=st.data())
-def test_pipelines_are_answered_in_order_whatever_the_cuts(pipeline, data):
-    raw = b"".join(_request(k, h, i, b) for i, (k, h, b) in enumerate(pipeline))
-    cuts = data.draw(st.lists(st.integers(1, len(raw)), max_size=6))
+async def _pipeline(running: Lane, pipeline: list[tuple[str, str, bytes]], cuts: list[int]) -> None:
+    raw = b"".join(_request(*each[:2], index, each[2]) for index, each in enumerate(pipeline))
+    client = await running.connect()
+    await send_cut(client, raw, [cut % len(raw) for cut in cuts])
+    for index, (kind, half, body) in enumerate(pipeline):
+        seen = (await client.answer()).seen
+        assert seen["path"] == f"{half}/{index}"
+        assert seen["half"] == ("relay" if half == "/v1/x" else "asgi")
+        assert seen["body"] == ("" if kind == "get" else body.decode())
+    client.cut()
 
+
+def test_pipelines_are_answered_in_order_whatever_the_cuts():
     async def slow(exchange: Exchange) -> None:
         await asyncio.sleep(0)
         await echo(exchange)
 
-    async def run() -> None:
-        async with lane(slow) as running:
-            client = await running.connect()
-            await send_cut(client, raw, cuts)
-            for index, (kind, half, body) in enumerate(pipeline):
-                seen = (await client.answer()).seen
-                assert seen["path"] == f"{half}/{index}"
-                assert seen["half"] == ("relay" if half == "/v1/x" else "asgi")
-                assert seen["body"] == ("" if kind == "get" else body.decode())
+    with fuzzed(slow) as (runner, running):
 
-    asyncio.run(run())
+        @FUZZ
+        @given(pipeline=PIPELINES, cuts=st.lists(st.integers(0, 2_000), max_size=6))
+        def each(pipeline, cuts):
+            runner.run(_pipeline(running, pipeline, cuts))
+
+        each()
 
 
-@FUZZ
-@given(
-    junk=st.one_of(
-        st.binary(max_size=300),
-        st.lists(
-            st.sampled_from(
-                [b"GET /v1/x HTTP/1.1\r\n", b"POST / HTTP/1.1\r\n", b"Host: a\r\n", b"\r\n", b"\r"]
-                + [b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"abc", b"3\r\n"]
-                + [b"0\r\n\r\n", b"\x00", b": ", b"Expect: 100-continue\r\n", b"\n"]
-            ),
-            max_size=14,
-        ).map(b"".join),
-    ),
-    cut=st.integers(0, 300),
+JUNK = st.one_of(
+    st.binary(max_size=300),
+    st.lists(
+        st.sampled_from(
+            (
+                [b"GET /v1/x HTTP/1.1\r\n", b"POST / HTTP/1.1\r\n", b"Host: a\r\n", b"\r\n"],
+                [b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"abc", b"3\r\n"],
+                [b"0\r\n\r\n", b"\x00", b": ", b"Expect: 100-continue\r\n", b"\n", b"\r"],
+            )
+        ).flatmap(st.sampled_from),
+        max_size=14,
+    ).map(b"".join),
 )
-def test_junk_never_hangs_and_is_never_our_fault(junk: bytes, cut: int):
-    async def run() -> None:
-        async with lane(limits=QUICK) as running:
-            client = await running.connect()
-            await send_cut(client, junk, [min(cut, len(junk))])
-            said = await client.rest()
-            assert b"HTTP/1.1 5" not in said
-            await running.until(lambda: not running.connections)
-            assert not running.server.server_state.tasks
 
-    asyncio.run(run())
+
+async def _junk(running: Lane, junk: bytes, cut: int) -> None:
+    client = await running.connect()
+    await send_cut(client, junk, [min(cut, len(junk))])
+    assert b"HTTP/1.1 5" not in await client.rest()
+    client.cut()
+    await running.until(lambda: not running.connections)
+    assert not running.server.server_state.tasks
+
+
+def test_junk_never_hangs_and_is_never_our_fault():
+    with fuzzed(limits=HASTY) as (runner, running):
+
+        @FUZZ
+        @given(junk=JUNK, cut=st.integers(0, 300))
+        def each(junk, cut):
+            runner.run(_junk(running, junk, cut))
+
+        each()
 
 
 async def test_ten_thousand_requests_in_one_go():

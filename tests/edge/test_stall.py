@@ -1,8 +1,8 @@
 """Whether a client still reads."""
 
+from asyncio import Transport
 from typing import cast
 
-from asyncio import Transport
 from tollbridge.edge.stall import Stall
 
 

@@ -49,6 +49,7 @@ class ConnectionExchange:
         "path",
         "peer",
         "query",
+        "task",
         "watcher",
     )
 
@@ -71,6 +72,7 @@ class ConnectionExchange:
         self.body = b""
         self.gone = False
         self.watcher: Watcher | None = None
+        self.task: asyncio.Task[None] | None = None
         self._wire = wire
         self._chunked = chunked
         self._mute = method == "HEAD"

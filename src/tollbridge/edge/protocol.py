@@ -183,7 +183,8 @@ class EdgeProtocol(SerialProtocol):
             pieces.clear()
             self._joined = 0
         self.load.in_flight += 1
-        self.tasks.add(self.loop.create_task(self._relay(exchange)))
+        exchange.task = self.loop.create_task(self._relay(exchange))
+        self.tasks.add(exchange.task)
 
     # ------------------------------------------------------------------ answers
 
@@ -195,7 +196,8 @@ class EdgeProtocol(SerialProtocol):
             _log.error("the relay failed with %s", type(error).__name__)
         finally:
             self.load.in_flight -= 1
-            self.tasks.discard(asyncio.current_task())
+            if exchange.task is not None:
+                self.tasks.discard(exchange.task)
             exchange.close_out(self._edge.profile())
 
     def common_lines(self) -> bytes:

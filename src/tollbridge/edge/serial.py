@@ -228,7 +228,8 @@ class SerialProtocol(HttpToolsProtocol):
         if self.flow.write_paused:
             return
         self.deadline = self.loop.time() + self._limits.keep_alive_s
-        if self.flow.read_paused:
+        # uvicorn's half resumes reading by itself, so a running read does not mean an empty hold.
+        if self._held or self.flow.read_paused:
             self._release()
 
     def _release(self) -> None:
@@ -262,5 +263,5 @@ class SerialProtocol(HttpToolsProtocol):
         limits = self._limits
         wait_s = limits.keep_alive_s if self._phase == IDLE else limits.client_stall_s
         self.deadline = self.loop.time() + wait_s
-        if self._phase == IDLE and self.flow.read_paused:
+        if self._phase == IDLE:
             self._release()
