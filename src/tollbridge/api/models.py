@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from tollbridge.api.answers import answer, path_of, services_of
 from tollbridge.api.caller import Caller
+from tollbridge.billing.pricing import is_priced
 from tollbridge.catalog.snapshot import Channel, Snapshot
 from tollbridge.catalog.visibility import is_sold, listed_models, open_channels
 from tollbridge.core.errors import ApiError, Kind, not_found
@@ -24,7 +25,7 @@ _CREATED_S = 1_735_689_600
 async def list_models(request: Request, key: Caller) -> Response:
     """List what the key can call."""
     snapshot = services_of(request).snapshot()
-    found = listed_models(snapshot, _channels(snapshot, key), key.models)
+    found = _listed(snapshot, _channels(snapshot, key), key)
     data = [_shown(name, channel) for name, channel in found.items()]
     return answer({"object": "list", "data": data})
 
@@ -38,10 +39,9 @@ async def retrieve_model(request: Request, model: str, key: Caller) -> Response:
     channels = _channels(snapshot, key)
     if not key.models or model in key.models:
         for channel in channels:
-            if is_sold(snapshot, channel, model):
+            if is_sold(snapshot, channel, model) and _has_worth(snapshot, model):
                 return answer(_shown(model, channel))
-    listed = listed_models(snapshot, channels, key.models)
-    nearest = ", ".join(snapshot.nearest(model, listed))
+    nearest = ", ".join(snapshot.nearest(model, _listed(snapshot, channels, key)))
     raise ApiError(Kind.MODEL_UNKNOWN, facts={"model": model, "nearest": nearest})
 
 
@@ -50,6 +50,17 @@ def _channels(snapshot: Snapshot, key: KeyRecord) -> list[Channel]:
     if not channels and key.channel_id is not None:
         raise ApiError(Kind.CHANNEL_DISABLED, facts={"key_last6": key.last6})
     return channels
+
+
+def _listed(snapshot: Snapshot, channels: list[Channel], key: KeyRecord) -> dict[str, Channel]:
+    found = listed_models(snapshot, channels, key.models)
+    return {name: channel for name, channel in found.items() if _has_worth(snapshot, name)}
+
+
+def _has_worth(snapshot: Snapshot, name: str) -> bool:
+    """Tell whether the price asks for anything at all: calls at no price are refused."""
+    model = snapshot.model(name)
+    return model is not None and model.price is not None and is_priced(model.price)
 
 
 def _shown(name: str, channel: Channel) -> dict[str, Any]:
