@@ -177,13 +177,12 @@ async def test_a_second_attempt_that_finds_no_server_says_that_the_first_was_sen
         listener.close()
         peer.reset()
 
-    async with calling() as client:
-        async with serving(script) as server:
-            listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
-            where = target(listener.sockets[0].getsockname()[1])
-            await client.ask(where)
-            failure = await failing(client.ask(where))
-            assert (failure.reason, failure.sent) == (Reason.CONNECT_FAILED, True)
+    async with calling() as client, serving(script) as server:
+        listener = await asyncio.start_server(server.handle, "127.0.0.1", 0)
+        where = target(listener.sockets[0].getsockname()[1])
+        await client.ask(where)
+        failure = await failing(client.ask(where))
+        assert (failure.reason, failure.sent) == (Reason.CONNECT_FAILED, True)
 
 
 @pytest.mark.parametrize(
