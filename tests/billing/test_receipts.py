@@ -152,6 +152,7 @@ def test_a_price_that_is_lost_is_said():
     [
         ("complete", None, None),
         ("refused", "balance_insufficient", "The balance does not cover this call."),
+        ("upstream_error", "upstream_failed", "Service temporarily unavailable. The provider"),
         ("upstream_error", "upstream_timeout", "The model did not answer in time."),
         ("refused", "model_unknown", "The model asked does not exist here."),
         ("empty", "no such kind", "The answer was empty"),

@@ -179,7 +179,8 @@ def _why(row: RowMapping) -> str | None:
     said = []
     if row["error_kind"] in set(Kind):
         facts = {"model": row["model_asked"]}
-        said.append(message_of(ApiError(Kind(row["error_kind"]), facts=facts)))
+        words = message_of(ApiError(Kind(row["error_kind"]), facts=facts))
+        said.append(words if words.endswith(".") else f"{words}.")
     if not row["charge"] and row["end_state"] in _FREE:
         said.append(_FREE[row["end_state"]])
     return " ".join(said) or None
