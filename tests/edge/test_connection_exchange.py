@@ -197,10 +197,10 @@ async def test_a_finished_answer_that_nobody_reads_ends_too():
         exchange.reply(200, JSON, b"x" * 30_000_000)
 
     async with lane(handle, limits=Limits(client_stall_s=0.4)) as running:
+        state = running.server.server_state
         for count, lines in enumerate(((), ("Connection: close",)), 1):
             client = await running.connect(window=0)
             client.send(get("/v1/x", *lines))
-            state = running.server.server_state
             await running.until(lambda count=count: state.total_requests == count)
             await running.until(lambda: not running.connections)
 

@@ -70,7 +70,7 @@ async def test_a_large_body_is_refused_without_being_kept(path: str):
 
 
 async def test_the_answer_to_a_large_body_survives_what_is_still_sent():
-    async with lane(limits=Limits(max_body_bytes=10)) as running:
+    async with lane(limits=Limits(max_body_bytes=10, linger_s=1_000)) as running:
         client = await running.connect()
         client.send(post("/v1/x", b"x" * 3_000_000))
         await client.writer.drain()

@@ -60,6 +60,18 @@ async def test_every_cut_gives_the_same_answer(path: str, body: str):
 
 
 @pytest.mark.parametrize("path", HALVES)
+async def test_the_next_request_may_come_with_the_end_of_this_one(path: str):
+    async with lane() as running:
+        client = await running.connect()
+        for first in (get(path), post(path, b"ab"), chunked(path, b"ab", trailers=b"X: 1\r\n")):
+            for cut in range(len(first) - 6, len(first) + 3):
+                await send_cut(client, first + get("/v1/next") + get("/next"), [cut])
+                assert (await client.answer()).seen["path"] == path
+                assert (await client.answer()).seen["path"] == "/v1/next"
+                assert (await client.answer()).seen["path"] == "/next"
+
+
+@pytest.mark.parametrize("path", HALVES)
 async def test_byte_by_byte_and_then_another(path: str):
     data = chunked(path, b"ab", b"cd") + get(path)
     async with lane() as running:
@@ -305,7 +317,13 @@ async def test_an_application_that_polls_for_a_disconnect_cannot_pile_up_bytes()
     async with lane(app=polling) as running:
         client = await running.connect()
         client.send(get("/page") + b"x" * 20_000_000)
-        await running.until(lambda: not running.connections)
+        await running.until(lambda: running.connections)
+        (connection,) = running.connections
+        largest = 0
+        while running.connections:
+            largest = max(largest, len(connection._held))
+            await asyncio.sleep(0)
+        assert 0 < largest <= 1_048_576
 
 
 async def test_many_requests_leave_nothing_on_the_connection():
