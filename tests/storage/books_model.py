@@ -64,6 +64,7 @@ class Model:
         As one transaction where no poison would be written; else one item after the other.
         """
         together = self.copy()
+        together.spoilt = False
         answers = [together.take(item, poison=poison, lenient=True) for item, poison in wishes]
         if not together.spoilt and not any(one.strange for one in together.holds.values()):
             return answers, [self.copy(), together]
