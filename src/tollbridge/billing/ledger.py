@@ -83,17 +83,20 @@ class Ledger:
         gauges: Gauges,
         *,
         deadline_s: float,
+        grace_s: float,
         on_broken: Callable[[str], None],
         admits: Callable[[], bool],
     ) -> None:
         self._gauges = gauges
         self._deadline_s = deadline_s
+        self._grace_s = grace_s
         self._on_broken = on_broken
         self._admits = admits
         self._writer: Writer | None = None
         self._loop = asyncio.get_running_loop()
         self._views: dict[int, _View] = {}
         self._waiting: deque[Item] = deque()
+        self._settling: deque[Settle] = deque()
         self._late = False
         self._broken = False
         self._room = True
@@ -141,6 +144,11 @@ class Ledger:
                 return True
         return False
 
+    def balance(self, purse: int) -> int:
+        """Return what this node last saw in a purse that is not yet charged; 0 if it saw nothing."""
+        view = self._views.get(purse)
+        return 0 if view is None or view.seen is None else view.seen.available
+
     async def look(self, purses: tuple[int, ...]) -> None:
         """Refresh the view of `purses` from the books. Raises DatabaseDown."""
         await self.ask(Look(purses))
@@ -161,12 +169,14 @@ class Ledger:
         return self.ask(Update(tid, amount, covered, bill))
 
     def settle(self, tid: str, cost: int, row: UsageRow) -> Settle:
-        """End a call; the item's `future` gives a SettleResult, however late.
+        """End a call; the item's `future` gives a SettleResult.
 
-        It raises Poisoned when even a plain row is refused, DatabaseDown when the writer is gone.
+        It raises Poisoned when even a plain row is refused, DatabaseDown when the writer is gone or
+        the grace is over; the settle itself stays queued then and is written, however late.
         """
         item = Settle(tid, cost, row)
         self._queue(item)
+        self._settling.append(item)
         return item
 
     def record(self, row: UsageRow) -> None:
@@ -209,8 +219,9 @@ class Ledger:
         # After the answers: a look in the same batch saw figures from before its later items.
         self._saw(purses)
         self._gauges.committed(len(answers), took_s)
-        while self._waiting and self._done(self._waiting[0]):
-            self._waiting.popleft()
+        for queue in (self._waiting, self._settling):
+            while queue and self._done(queue[0]):
+                queue.popleft()
         if self._late and not self._waiting:
             self._late = False
 
@@ -247,8 +258,9 @@ class Ledger:
         if self._broken:
             return
         self._broken = True
-        while self._waiting:
-            self._give_up(self._waiting.popleft())
+        for queue in (self._waiting, self._settling):
+            while queue:
+                self._give_up(queue.popleft())
         self._on_broken(reason)
 
     def _give_up(self, item: Item) -> None:
@@ -283,10 +295,16 @@ class Ledger:
                 # Spares the hold if the writer still struggles; one already made has to be voided.
                 item.cancelled = True
             self._give_up(item)
+        self._end_grace()
         if self._stuck():
             self._late = True
         if self._late and not self._waiting:
             self._probe()
+
+    def _end_grace(self) -> None:
+        oldest_allowed = self._loop.time() - self._grace_s
+        while self._settling and self._settling[0].asked_at < oldest_allowed:
+            self._give_up(self._settling.popleft())
 
     def _stuck(self) -> bool:
         """Settles have no deadline, so a batch of them that hangs has to be seen otherwise."""

@@ -46,7 +46,9 @@ class SqliteNode:
         """
         self._lock.take()
         try:
-            self._reserve.keep()
+            if not self._admits():
+                # What a dead process left has to be posted even on a full disk.
+                self._reserve.give_up()
             self.book = self._recovered(connection_class)
         except BaseException:
             self._lock.release()
@@ -54,6 +56,7 @@ class SqliteNode:
         self.ledger = Ledger(
             gauges,
             deadline_s=self._settings.writer_deadline_s,
+            grace_s=self._settings.settle_grace_s,
             on_broken=on_broken,
             admits=self._admits,
         )
