@@ -4,6 +4,7 @@ The relay sees a client only through this; it must not know of sockets, parsers 
 The edge calls the relay once the whole body is there, so `body` is complete.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -25,7 +26,8 @@ class Exchange(Protocol):
     """One request of a client and its answer; exactly one of `reply` or `start` may be called once.
 
     Header blobs are complete lines, each ended by CRLF, lower-case names, without
-    content-length, transfer-encoding, connection or date: those are the edge's.
+    content-length, transfer-encoding, connection or date: those are the edge's. `task` is the one
+    that runs the relay on this request.
     """
 
     method: str
@@ -36,6 +38,7 @@ class Exchange(Protocol):
     body: bytes
     gone: bool
     watcher: Watcher | None
+    task: asyncio.Task[None] | None
 
     def reply(self, status: int, headers: bytes, body: bytes) -> None:
         """Send a whole answer in one write. Does nothing when the client is gone."""

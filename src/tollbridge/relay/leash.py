@@ -12,10 +12,12 @@ class Leash:
 
     __slots__ = ("_cap_s", "_loop", "_task", "_timer", "pulled")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, cap_s: float) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, task: asyncio.Task[None] | None, cap_s: float
+    ) -> None:
         self._loop = loop
         self._cap_s = cap_s
-        self._task = asyncio.current_task()
+        self._task = task
         self._timer: asyncio.TimerHandle | None = None
         self.pulled = False
 

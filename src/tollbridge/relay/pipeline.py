@@ -6,12 +6,13 @@ the files that it calls.
 
 import asyncio
 
-from tollbridge.billing.ledger import Ledger
+from tollbridge.billing.ledger import DatabaseDown, Ledger
 from tollbridge.core.clock import new_tid
 from tollbridge.core.errors import ApiError, Kind, Rendered, render
 from tollbridge.core.settings import Settings
 from tollbridge.core.telemetry import Metrics, get_logger
 from tollbridge.identity.keys import KeyStore
+from tollbridge.protocols.chat import ReplyFacts
 from tollbridge.relay import gate
 from tollbridge.relay.attempt import Attempts
 from tollbridge.relay.call import Call
@@ -24,7 +25,7 @@ from tollbridge.relay.routes import match
 from tollbridge.relay.settlement import Settlement
 from tollbridge.relay.stream import StreamPump
 from tollbridge.relay.world import World
-from tollbridge.storage.ledger_items import Settle, SettleResult
+from tollbridge.storage.ledger_items import Poisoned, Settle, SettleResult
 from tollbridge.upstreams.http1 import Http1Client
 
 _log = get_logger(__name__)
@@ -98,7 +99,7 @@ class Relay:
             await self._stream(call, outlet)
 
     async def _unary(self, call: Call) -> None:
-        leash = Leash(self._loop, self._settings.drain_cap_s)
+        leash = Leash(self._loop, call.exchange.task, self._settings.drain_cap_s)
         call.exchange.watcher = leash
         try:
             whole = await self._attempts.unary(call)
@@ -110,22 +111,35 @@ class Relay:
             return
         finally:
             leash.loosen()
-        await self._reserve.confirm(call)
-        facts = whole.facts
         call.first_token_at = self._loop.time()
-        settle = self._settlement.complete(
-            call, facts.usage, facts.text_bytes, facts.model, gone=call.exchange.gone
-        )
-        result = await self._durable(call, settle, withhold=True)
+        result = await self._settle_whole(call, whole.facts)
         if result is None:
             self._answer_error(call, self._rendered(call, ApiError(Kind.DATABASE_DOWN)))
             return
         call.exchange.reply(
             200,
-            b"content-type: " + whole.content_type + b"\r\n" + tracing(call)
-            + settled(result.charge, result.balance),
+            b"content-type: %b\r\n%b%b"
+            % (whole.content_type, tracing(call), settled(result.charge, result.balance)),
             whole.body,
-        )  # fmt: skip
+        )
+
+    async def _settle_whole(self, call: Call, facts: ReplyFacts) -> SettleResult | None:
+        """Both gates of a unary call at once: nothing leaves before hold and settle are durable.
+
+        They wait in the same queue, so often in the same commit. A settle that finds no hold says
+        that the hold was refused.
+        """
+        while True:
+            settle = self._settlement.complete(
+                call, facts.usage, facts.text_bytes, facts.model, gone=call.exchange.gone
+            )
+            result = await self._durable(call, settle, withhold=True)
+            if result is None or result.open:
+                return result
+            if settle.cost == 0:
+                # It took no money, so it does not matter that there was none to hold.
+                return result._replace(balance=self._ledger.balance(call.purses[0]))
+            await self._reserve.confirm(call)
 
     async def _stream(self, call: Call, outlet: Outlet) -> None:
         pump = await self._attempts.stream(call, outlet)
@@ -160,21 +174,18 @@ class Relay:
 
         An answer that is withheld for that costs nothing, whatever the books do later.
         """
-        future = settle.future
-        assert future is not None
+        assert settle.future is not None
         try:
-            if not future.done():
-                await asyncio.wait((future,), timeout=self._settings.settle_grace_s)
-            if future.done() and future.exception() is None:
-                result: SettleResult = future.result()
-                return result
+            result: SettleResult = await settle.future
+        except (DatabaseDown, Poisoned):
+            if withhold:
+                self._ledger.withhold(settle, call.purses)
+            return None
         except asyncio.CancelledError:
             if withhold:
                 self._ledger.withhold(settle, call.purses)
             raise
-        if withhold:
-            self._ledger.withhold(settle, call.purses)
-        return None
+        return result
 
     def _fail(self, call: Call, outlet: Outlet | None, error: ApiError) -> None:
         rendered = self._rendered(call, error)
