@@ -35,7 +35,7 @@ def _restored():
     """Give the process its logging back; without it later tests would write to a closed stream."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
-    loggers = [logging.getLogger(name) for name in (*LIBRARIES, "httpx2")]
+    loggers = [logging.getLogger(name) for name in (*LIBRARIES, "alembic", "httpx2")]
     states = [(log, log.level, log.propagate, log.disabled, list(log.handlers)) for log in loggers]
     hooks = (sys.excepthook, threading.excepthook, sys.unraisablehook)
     yield
@@ -291,6 +291,11 @@ def test_levels_and_library_noise(lines):
     assert not logging.getLogger("sqlalchemy.engine").isEnabledFor(logging.INFO)
     get_logger("tollbridge.test").error("elsewhere")
     assert lines() == []
+
+
+def test_a_migration_is_no_news():
+    configure_logging("debug", "json", io.StringIO())
+    assert not logging.getLogger("alembic.runtime.migration").isEnabledFor(logging.INFO)
 
 
 def test_stack_info_and_extra_do_not_pass(out):

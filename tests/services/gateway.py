@@ -100,8 +100,11 @@ class Gateway:
         """Start to serve and wait until it is ready."""
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                [*_COMMAND, "serve", "--port", str(self.port)]
-                + ["--database", f"sqlite:///{self.database}"],
+                [
+                    *_COMMAND,
+                    *("serve", "--port", str(self.port)),
+                    *("--database", f"sqlite:///{self.database}"),
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -67,7 +67,12 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORDS = re.compile(r"[^a-z0-9]+")
 # These name callbacks and futures by repr, and with it arguments and exceptions.
 _REPR_LOGGERS = frozenset({"asyncio"})
-_QUIET = {"sqlalchemy": logging.WARNING, "asyncio": logging.WARNING, "httpx2": logging.WARNING}
+_QUIET = {
+    "alembic": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "httpx2": logging.WARNING,
+    "sqlalchemy": logging.WARNING,
+}
 
 ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
