@@ -23,7 +23,7 @@ from tollbridge.storage.ledger_sqlite import SqliteBook
 PURSES = ((WALLET,), (WALLET, LIMIT), (OTHER,), (OTHER, LIMIT))
 WISH = st.tuples(
     st.sampled_from(
-        ["hold"] * 5 + ["update"] * 4 + ["settle"] * 5 + ["void", "withheld", "rehold", "record"]
+        ["hold"] * 5 + ["update"] * 4 + ["settle"] * 5 + ["twice", "void", "withheld", "rehold", "record"]
         + ["return", "return", "look", "stray"]
     ),
     st.integers(0, 7),
@@ -100,7 +100,7 @@ class Books(RuleBasedStateMachine):
         self.known = []
         self.purses_of = {}
 
-    @initialize(available=st.integers(0, 2000), limit=st.integers(0, 1000))
+    @initialize(available=st.integers(300, 3000), limit=st.integers(0, 2000))
     def begin(self, available, limit):
         books.fresh(self.path.parent, available, limit=limit)
         self.model = beginning(available, limit)
@@ -206,19 +206,22 @@ class Books(RuleBasedStateMachine):
         settled = set()
         items = []
         for kind, index, small, large, purses, poison in wishes:
-            # A tid that nobody knows where there is none yet.
-            tid = self.known[-1 - index] if index < len(self.known) else books.tid()
+            # Few calls at a time, so that much happens to each; strays know no call.
+            recent = self.known[-4:]
+            tid = recent[index % len(recent)] if recent else books.tid()
             if kind in {"hold", "record", "stray"}:
                 tid = books.tid()
             elif kind == "rehold" and (tid in settled or tid not in self.model.holds):
                 continue
-            if kind in {"settle", "void", "withheld"}:
+            if kind in {"settle", "twice", "void", "withheld"}:
                 settled.add(tid)
             if kind == "hold":
                 self.known.append(tid)
                 self.purses_of[tid] = purses
             item = self._item(kind, tid, small, large, purses, poison=poison)
             items.append((item, poison and kind != "look"))
+            if kind == "twice":
+                items.append((self._item(kind, tid, small, large, purses, poison=poison), poison))
         return items
 
     def _item(self, kind, tid, small, large, purses, *, poison):
@@ -227,7 +230,7 @@ class Books(RuleBasedStateMachine):
             return books.hold(tid, small + 1, purses, bill)
         if kind == "update":
             return books.update(tid, large, small, bill)
-        if kind in {"settle", "void", "withheld", "stray"}:
+        if kind in {"settle", "twice", "void", "withheld", "stray"}:
             strange = {"model_asked": "\udc00", "input": 1 << 66} if poison else {}
             cost = 0 if kind == "void" else large
             item = books.settle(tid, cost, self.purses_of.get(tid, purses)[0], **strange)
