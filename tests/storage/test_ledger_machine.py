@@ -16,7 +16,7 @@ from tollbridge.storage.ledger_sqlite import SqliteBook
 _BRIEF = settings(max_examples=25, stateful_step_count=25, phases=[Phase.generate])
 _LONG = settings(max_examples=2500, stateful_step_count=40, phases=[Phase.generate])
 _HUNT = settings(
-    max_examples=400,
+    max_examples=3000,
     stateful_step_count=25,
     phases=[Phase.generate],
     derandomize=True,
