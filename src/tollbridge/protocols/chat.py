@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from tollbridge.protocols.chat_quick import quick_facts
 from tollbridge.protocols.chat_usage import usage_from
 from tollbridge.protocols.json_peek import FieldError, PeekError, RangeError, TopLevel, peek
 from tollbridge.protocols.usage import Usage
@@ -184,6 +185,10 @@ def usage_wanted(top: TopLevel) -> bytes:
 
 def read_reply(body: bytes) -> ReplyFacts:
     """Read a whole answer. Never raises: what is not a chat completion has no facts."""
+    quick = quick_facts(body)
+    if quick is not None:
+        model, usage, text_bytes = quick
+        return ReplyFacts(model, usage, True, True, False, text_bytes)  # noqa: FBT003
     reply = decoded(body)
     if reply is None:
         return ReplyFacts()
