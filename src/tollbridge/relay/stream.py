@@ -200,6 +200,7 @@ class StreamPump:
         if tap.error is not None:
             self._abort(End.FAILED)
         elif tap.done:
+            tap.close()
             self.end_state = End.DONE
             self._resolve()
             # The connection may still end by itself and be used again.
