@@ -18,7 +18,7 @@ from tollbridge.protocols.chat import (
 )
 from tollbridge.protocols.json_peek import FieldError, RangeError, peek
 
-BASE = {"model": "m", "messages": []}
+BASE = {"model": "m", "messages": [{}]}
 
 
 def ask_of(**fields):
@@ -91,6 +91,7 @@ def test_nulls_are_absent():
         ({"model": 5}, "model"),
         ({"messages": None}, "messages"),
         ({"messages": {}}, "messages"),
+        ({"messages": []}, "messages"),
         ({"messages": "hi"}, "messages"),
         ({"stream": "true"}, "stream"),
         ({"stream": 1}, "stream"),
@@ -130,7 +131,7 @@ def test_wrong_values_name_the_field(name, value):
 
 def test_stream_options_that_name_a_thing_twice_are_refused():
     body = (
-        b'{"model":"m","messages":[],"stream_options":{"include_usage":true,"include_usage":false}}'
+        b'{"model":"m","messages":[{}],"stream_options":{"include_usage":true,"include_usage":false}}'
     )
     with pytest.raises(FieldError):
         read_ask(peek(body))

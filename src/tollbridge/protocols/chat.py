@@ -4,6 +4,7 @@ Requests are read as spans and changed by splicing, never rebuilt. Must not know
 prices, or how bytes travel.
 """
 
+import re
 from typing import Any, Final, Literal
 
 import msgspec
@@ -18,6 +19,7 @@ LimitField = Literal["max_completion_tokens", "max_tokens"]
 COPIES_MAX: Final = 128
 _LIMIT_FIELDS: Final[tuple[LimitField, LimitField]] = ("max_completion_tokens", "max_tokens")
 _ARRAY: Final = 0x5B
+_EMPTY_ARRAY: Final = re.compile(rb"\[[ \t\n\r]*\]")
 _OBJECT: Final = 0x7B
 _USAGE_WANTED: Final = b'{"include_usage":true}'
 # The fields of a message or delta in which something produced can stand.
@@ -82,6 +84,8 @@ def read_ask(top: TopLevel) -> ChatAsk:
         raise FieldError("model", "a model name")
     if top.kind("messages") != _ARRAY:
         raise FieldError("messages", "an array")
+    if _EMPTY_ARRAY.match(top.body, (top.span("messages") or (0, 0))[0]):
+        raise FieldError("messages", "at least one message")
     limit: int | None = None
     field: LimitField | None = None
     for name in _LIMIT_FIELDS:
