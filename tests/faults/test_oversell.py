@@ -40,8 +40,8 @@ KINDS = (
     Ask(fields={"stream": True}, script={"tokens": 20_000, "events": 10}),
     Ask(script={"tokens": 100, "reasoning": 10_000}),
     Ask(fields={"stream": True}, script={"tokens": 90, "reasoning": 10_000, "events": 9}),
-    Ask(fields={"n": 4}, script={"tokens": 20_000}),
-    Ask(fields={"n": 4, "stream": True}, script={"tokens": 20_000, "events": 3}),
+    Ask(fields={"n": 4}, script={"tokens": 12_000}),
+    Ask(fields={"n": 4, "stream": True}, script={"tokens": 12_000, "events": 3}),
     Ask(BIG, {"max_tokens": 300}, {"tokens": 20_000}),
     Ask(BIG, {"stream": True}, {"tokens": 9_000, "events": 5}),
     Ask(fields={"max_tokens": 64}, script={"tokens": 20_000}),
@@ -71,7 +71,6 @@ async def storm(client, go_on=lambda: False):
         every += calls
         assert {seen.status for seen in calls} <= {200, 402}
         refused = [seen for seen in calls if seen.status == 402]
-        print("round", len(calls)-len(refused))
         if len(refused) == AT_ONCE and not go_on():
             return every, refused
         # At most half of the places go to what was refused, or no small call would come again.
