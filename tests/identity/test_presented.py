@@ -49,6 +49,7 @@ RECORD = KeyRecord(
         ({b"x-api-key": KEY, b"x-goog-api-key": b"other"}, b"key=other"),
         ({b"authorization": b"Basic other", b"x-api-key": KEY}, b""),
         ({b"x-api-key": b"  "}, b"key=" + KEY),
+        ({b"authorization": b"Bearer ", b"x-api-key": KEY}, b""),
     ],
 )
 def test_where_a_key_may_stand(headers: dict[bytes, bytes], query: bytes):
@@ -57,7 +58,13 @@ def test_where_a_key_may_stand(headers: dict[bytes, bytes], query: bytes):
 
 @pytest.mark.parametrize(
     ("headers", "query"),
-    [({}, b""), ({}, b"monkey=1"), ({}, b"key="), ({b"x-api-key": b" "}, b"alt=sse")],
+    [
+        ({}, b""),
+        ({}, b"monkey=1"),
+        ({}, b"key="),
+        ({b"x-api-key": b" "}, b"alt=sse"),
+        ({b"authorization": b"bearer  "}, b""),
+    ],
 )
 def test_no_key_at_all(headers: dict[bytes, bytes], query: bytes):
     assert presented_secret(headers, query) == b""

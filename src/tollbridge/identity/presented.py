@@ -39,7 +39,8 @@ def presented_secret(headers: Mapping[bytes, bytes], query: bytes) -> bytes:
     if b"key=" in query:
         found = parse_qs(query.decode("latin-1")).get("key", [""])
         return found[0].strip().encode("latin-1", "replace")
-    return bearer
+    # An empty variable in a client's configuration leaves the scheme alone.
+    return b"" if bearer.lower() == b"bearer" else bearer
 
 
 def check_key(key: KeyRecord, peer: str, at_ms: int) -> None:
