@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,14 +66,14 @@ def test_worst_is_held_when_a_share_of_the_money_covers_it() -> None:
 
 
 def test_the_clients_own_limit_is_left_alone_when_it_fits() -> None:
-    own = dataclasses.replace(ASK, limit=500)
+    own = msgspec.structs.replace(ASK, limit=500)
     assert held(own, 4 * FLOOR) == Bound(5_100_000, None, 5_100_000)
 
 
 def test_less_money_writes_the_limit_that_a_share_of_it_pays_for() -> None:
     # A quarter of $0.08 is $0.02: less 100 input tokens, 1,990 output tokens.
     assert held(ASK, 80_000_000) == Bound(20_000_000, 1_990, WORST)
-    own = dataclasses.replace(ASK, limit=5_000)
+    own = msgspec.structs.replace(ASK, limit=5_000)
     assert held(own, 80_000_000) == Bound(20_000_000, 1_990, 50_100_000)
 
 
@@ -91,20 +92,20 @@ def test_without_money_for_the_floor_the_affordable_limit_is_named() -> None:
 def test_the_affordable_limit_works_when_the_client_asks_for_it() -> None:
     refused = bound(ASK, PRICE, ONE, FLOOR // 2)
     assert isinstance(refused, Unaffordable)
-    retried = held(dataclasses.replace(ASK, limit=refused.affordable_tokens), FLOOR // 2)
+    retried = held(msgspec.structs.replace(ASK, limit=refused.affordable_tokens), FLOOR // 2)
     assert retried.output_limit is None
 
 
 def test_a_small_own_limit_needs_only_itself() -> None:
-    own = dataclasses.replace(ASK, limit=10)
+    own = msgspec.structs.replace(ASK, limit=10)
     assert held(own, 200_000) == Bound(200_000, None, 200_000)
     assert bound(own, PRICE, ONE, 199_999) == Unaffordable(9)
 
 
 def test_the_floor_is_shared_by_the_copies() -> None:
-    four = dataclasses.replace(ASK, copies=4)
+    four = msgspec.structs.replace(ASK, copies=4)
     assert held(four, FLOOR) == Bound(FLOOR, 250, 100_000 + 4 * 80_000_000)
-    many = dataclasses.replace(ASK, copies=128, floor_tokens=100)
+    many = msgspec.structs.replace(ASK, copies=128, floor_tokens=100)
     assert held(many, 100_000 + 128 * 10_000).output_limit == 1
 
 
@@ -113,15 +114,15 @@ def test_media_and_searches_are_bounded_at_their_own_prices() -> None:
         {"input": NANO, "output": NANO, "audio_input": 3 * NANO, "image_output": 5 * NANO}
     )
     price = dataclasses.replace(PRICE, rates=rates, web_search=7, request=2)
-    own = dataclasses.replace(ASK, limit=10, media_in=False)
+    own = msgspec.structs.replace(ASK, limit=10, media_in=False)
     assert held(own, NANO, price).amount == 110_000 + 2
-    assert held(dataclasses.replace(own, media_in=True), NANO, price).amount == 310_002
-    assert held(dataclasses.replace(own, media_out=True), NANO, price).amount == 150_002
-    assert held(dataclasses.replace(own, searches=3), NANO, price).amount == 110_002 + 21
+    assert held(msgspec.structs.replace(own, media_in=True), NANO, price).amount == 310_002
+    assert held(msgspec.structs.replace(own, media_out=True), NANO, price).amount == 150_002
+    assert held(msgspec.structs.replace(own, searches=3), NANO, price).amount == 110_002 + 21
 
 
 def test_a_model_without_output_gets_no_limit_written() -> None:
-    embedding = dataclasses.replace(ASK, max_output=0)
+    embedding = msgspec.structs.replace(ASK, max_output=0)
     assert held(embedding, 4 * NANO) == Bound(100_000, None, 100_000)
     assert held(embedding, 100_000) == Bound(100_000, None, 100_000)
     assert bound(embedding, PRICE, ONE, 99_999) == Unaffordable(0)
@@ -153,7 +154,7 @@ def within(data: st.DataObject, ask: Ask, limit: int) -> Usage:
 def least_of(ask: Ask, price: Price, multiplier: Multiplier) -> int:
     """Return the smallest hold with which an ask may be sent."""
     own = ask.max_output if ask.limit is None else ask.limit
-    small = dataclasses.replace(ask, limit=min(own, max(ask.floor_tokens // ask.copies, 1)))
+    small = msgspec.structs.replace(ask, limit=min(own, max(ask.floor_tokens // ask.copies, 1)))
     return held(small, 10**30, price, multiplier).worst
 
 
@@ -181,7 +182,7 @@ def test_a_written_limit_uses_what_the_hold_may_be(
     assert outcome.amount <= may_be
     if outcome.amount < outcome.worst:
         assert outcome.output_limit is not None
-        longer = dataclasses.replace(ask, limit=outcome.output_limit + 1)
+        longer = msgspec.structs.replace(ask, limit=outcome.output_limit + 1)
         assert held(longer, 10**30, price, multiplier).worst > may_be
     else:
         assert outcome.output_limit is None

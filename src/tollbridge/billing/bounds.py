@@ -4,7 +4,7 @@ Rules: money.md, "One call", step 2. Pure; must not know purses or how a limit i
 request.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from tollbridge.billing.pricing import MILLION, total_of
 from tollbridge.catalog.prices import Price
@@ -14,8 +14,7 @@ from tollbridge.protocols.blobs import BlobScan
 _TEXT_BYTES_PER_TOKEN = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """What a call asks for, in tokens.
 
     `input_tokens`: at most so many go in (`input_bound`). `limit`: the client's own output limit
@@ -37,8 +36,7 @@ class Ask:
     searches: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True, gc=False):
     """What to hold: `amount` nano-dollars (>= 1), which the call cannot exceed.
 
     `output_limit` is to be written into the request, for each choice; None leaves the request as it
@@ -50,8 +48,7 @@ class Bound:
     worst: int
 
 
-@dataclass(frozen=True, slots=True)
-class Unaffordable:
+class Unaffordable(msgspec.Struct, frozen=True, gc=False):
     """The free money does not pay for the least worth sending.
 
     `affordable_tokens` is the output limit for each choice that it would pay for; 0 when it does

@@ -72,6 +72,13 @@ def list_cost(usage: Usage, price: Price) -> int:
     return total_of(_parts(usage, price), _LIST_PRICE)
 
 
+def costs(usage: Usage, price: Price, multiplier: Multiplier) -> tuple[int, int]:
+    """Return (charge, list cost) in nano-dollars, working the parts out once; raises as `charge`."""
+    parts = _parts(usage, price)
+    listed = total_of(parts, _LIST_PRICE)
+    return (listed if multiplier == _LIST_PRICE else total_of(parts, multiplier)), listed
+
+
 def explain(usage: Usage, price: Price, multiplier: Multiplier) -> Explanation:
     """Return the receipt of a charge; raises as `charge` does."""
     tokens_in = usage.tokens_in()

@@ -6,8 +6,9 @@ The first checkpoint comes at first content, then one for each $0.005 of streame
 
 from tollbridge.billing.bill import pack
 from tollbridge.billing.ledger import Ledger
+from tollbridge.billing.pricing import costs
 from tollbridge.relay.call import Call
-from tollbridge.relay.meter import BYTES_PER_TOKEN, costs, estimate_tokens, estimated_usage
+from tollbridge.relay.meter import BYTES_PER_TOKEN, estimate_tokens, estimated_usage
 
 
 class Checkpoints:

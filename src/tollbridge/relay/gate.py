@@ -11,7 +11,7 @@ from typing import Any
 from tollbridge.billing.pricing import is_priced
 from tollbridge.catalog.snapshot import Channel, Model, Snapshot
 from tollbridge.catalog.visibility import open_channels
-from tollbridge.core.errors import ApiError, Kind
+from tollbridge.core.errors import ApiError, Kind, Surface
 from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.identity.presented import check_key
@@ -19,8 +19,9 @@ from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal, peek
 from tollbridge.relay.call import Call
 from tollbridge.relay.exchange import Exchange
 
-__all__ = ["authenticate", "check_key", "choose", "read_body"]
+__all__ = ["Offers", "authenticate", "check_key", "read_body"]
 
+_OFFERS_MAX = 10_000
 _PEEK_MESSAGES = {
     Refusal.EMPTY: "The request has no body; send a JSON object.",
     Refusal.NOT_UTF8: "The request body is not valid UTF-8.",
@@ -59,12 +60,51 @@ def read_body(call: Call) -> None:
         ) from None
 
 
-def choose(call: Call) -> None:
-    """Find the channel and the model of a call, and check that the key may use both."""
+class Offers:
+    """What each channel sells under each model name, worked out once a snapshot.
+
+    A wildcard can be called by any number of names, so what is remembered is bounded.
+    """
+
+    __slots__ = ("_found", "_snapshot")
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._found: dict[tuple[int, str, Surface], tuple[Channel, Model]] = {}
+
+    def choose(self, call: Call) -> None:
+        """Find the channel and the model of a call, and check that the key may use both."""
+        key, name = call.key, call.ask.model
+        if key.models and name not in key.models:
+            raise ApiError(
+                Kind.MODEL_NOT_ALLOWED, facts={"model": name, "key_last6": key.last6}
+            )
+        if key.channel_id is None:
+            call.channel, model = _offer(call)
+        else:
+            call.channel, model = self._bound_offer(call, key.channel_id)
+        if model.price is None:
+            raise ApiError(Kind.MODEL_UNPRICED, facts={"model": name})
+        call.model, call.price = model, model.price
+        _check_limits(call, model)
+
+    def _bound_offer(self, call: Call, channel_id: int) -> tuple[Channel, Model]:
+        if call.snapshot is not self._snapshot:
+            self._snapshot = call.snapshot
+            self._found.clear()
+        which = (channel_id, call.ask.model, call.dialect.surface)
+        found = self._found.get(which)
+        if found is None:
+            found = _offer(call)
+            if len(self._found) < _OFFERS_MAX:
+                self._found[which] = found
+        return found
+
+
+def _offer(call: Call) -> tuple[Channel, Model]:
+    """Return the channel that a call goes to and the priced model; ApiError when there is none."""
     key, snapshot, name = call.key, call.snapshot, call.ask.model
     facts = {"model": name, "key_last6": key.last6}
-    if key.models and name not in key.models:
-        raise ApiError(Kind.MODEL_NOT_ALLOWED, facts=facts)
     channels = _open_to(key, snapshot)
     serving = [channel for channel in channels if channel.serves(name)]
     model = snapshot.model(name)
@@ -80,9 +120,8 @@ def choose(call: Call) -> None:
     if model.price is None or not is_priced(model.price):
         raise ApiError(Kind.MODEL_UNPRICED, facts=facts)
     # An `auto` key gets the cheapest channel that serves the model.
-    call.channel = min(speaking, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
-    call.model, call.price = model, model.price
-    _check_limits(call, model)
+    cheapest = min(speaking, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
+    return cheapest, model
 
 
 def _open_to(key: KeyRecord, snapshot: Snapshot) -> list[Channel]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from tollbridge.billing.pricing import charge, list_cost
 from tollbridge.catalog.prices import Price
 from tollbridge.core.money import Multiplier, ceil_div
 from tollbridge.protocols.usage import Usage
@@ -31,23 +30,23 @@ def with_request(usage: Usage, price: Price) -> Usage:
     return replace(usage, request=1) if price.request else usage
 
 
-def costs(usage: Usage, price: Price, multiplier: Multiplier) -> tuple[int, int]:
-    """Return (charge, list cost) of a usage in nano-dollars."""
-    return charge(usage, price, multiplier), list_cost(usage, price)
-
-
 def own_cost(list_nano: int, account_cost: Multiplier) -> int:
     """Return what the operator pays for a call of this list cost."""
+    if account_cost.num == account_cost.den:
+        return list_nano
     return ceil_div(list_nano * account_cost.num, account_cost.den)
 
 
 def known_client(headers: Mapping[bytes, bytes]) -> str:
     """Return a short name of the caller's program; only names of a fixed list ever get stored."""
-    agent = headers.get(b"user-agent", b"").lower()
-    for mark, name in _CLIENTS:
-        if mark in agent:
-            return name
-    return "other" if agent else ""
+    agent = headers.get(b"user-agent", b"")
+    name = _seen_agents.get(agent)
+    if name is None:
+        lowered = agent.lower()
+        name = next((known for mark, known in _CLIENTS if mark in lowered), "other" if agent else "")
+        if len(_seen_agents) < _SEEN_AGENTS_MAX and len(agent) <= _SEEN_AGENT_BYTES:
+            _seen_agents[agent] = name
+    return name
 
 
 _CLIENTS = (
@@ -64,3 +63,7 @@ _CLIENTS = (
     (b"node", "node"),
     (b"go-http", "go"),
 )
+# Few programs make most calls. Bounded, because the header is whatever a client writes.
+_SEEN_AGENTS_MAX = 1_000
+_SEEN_AGENT_BYTES = 200
+_seen_agents: dict[bytes, str] = {}

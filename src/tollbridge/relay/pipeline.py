@@ -49,6 +49,7 @@ class Relay:
         self._settings = settings
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
+        self._offers = gate.Offers()
         self._reserve = Reserve(ledger, settings)
         self._attempts = Attempts(client, ledger, settings, metrics)
         self._settlement = Settlement(ledger, metrics)
@@ -87,7 +88,7 @@ class Relay:
         call.key = await gate.authenticate(call.exchange, self._keys)
         gate.check_key(call.key, call.exchange.peer, call.at_ms)
         gate.read_body(call)
-        gate.choose(call)
+        self._offers.choose(call)
         self._attempts.must_have_account(call)
         call.bill = make_bill(call)
 

@@ -22,8 +22,10 @@ def pick(accounts: Sequence[Account], tried: Collection[int], chance: int) -> Ac
 
     `chance` is any non-negative integer; over even chances each account comes up by its weight.
     """
+    if len(accounts) == 1:
+        return None if accounts[0].id in tried else accounts[0]
     choices = candidates(accounts, tried)
-    if len(choices) < 2:
+    if len(choices) <= 1:
         return choices[0] if choices else None
     total = sum(max(account.weight, 0) for account in choices)
     if total == 0:

@@ -10,12 +10,12 @@ import msgspec
 
 from tollbridge.billing.bill import Ending, usage_row
 from tollbridge.billing.ledger import Ledger
-from tollbridge.billing.pricing import AmountTooLarge, Unpriced
+from tollbridge.billing.pricing import AmountTooLarge, Unpriced, costs
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.call import Call
-from tollbridge.relay.meter import costs, estimated_usage, own_cost, with_request
+from tollbridge.relay.meter import estimated_usage, own_cost, with_request
 from tollbridge.storage.ledger_items import Settle
 
 _CLIENT_CLOSED = 499
