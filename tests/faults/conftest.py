@@ -6,6 +6,9 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.stage import Scene, Stage, playing, staged
+from tests.faults.till import shared_till, till
+
+__all__ = ["scene", "shared_till", "stage", "till"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -13,12 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+import pytest_asyncio
+
 from tests.edge.lane import Answer, Client
 from tests.services.gateway import KEY, Gateway, chat, running
 from tollbridge.demo.fake_upstream import FakeUpstream
 
 CHAT = "/v1/chat/completions"
 BEARER = f"authorization: Bearer {KEY}"
+# Short waits, so that a client that is too slow is told so within the test's patience.
+HURRY = {"TOLLBRIDGE_HEAD_TIMEOUT_S": "1", "TOLLBRIDGE_BODY_PROGRESS_S": "1"}
 _MONEY = """
 SELECT (SELECT sum(available) FROM purse WHERE kind = 'wallet') AS available,
        (SELECT sum(held) FROM purse) AS held,
@@ -145,3 +150,18 @@ async def pour(client: Client, pieces: Iterator[bytes]) -> None:
         for piece in pieces:
             client.send(piece)
             await client.writer.drain()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_till(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Till]:
+    """Run one gateway for all tests of a module."""
+    async with open_till(tmp_path_factory.mktemp("till"), environ=HURRY) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def till(shared_till: Till) -> AsyncIterator[Till]:
+    """Hand the gateway over, and fail the test when it moved money or hurt the process."""
+    async with shared_till.untouched():
+        yield shared_till
+    shared_till.cut()
