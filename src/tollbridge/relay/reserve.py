@@ -18,6 +18,8 @@ from tollbridge.relay.meter import estimate_tokens, known_client
 from tollbridge.storage.ledger_items import HoldResult, Poisoned
 
 _BLOB_ESTIMATE_TOKENS = 1_000
+# A client that takes our advice adds `,"max_completion_tokens":1000000`, which is input as well.
+_ADVICE_TOKENS = 16
 
 
 class Reserve:
@@ -100,11 +102,11 @@ class Reserve:
         call.output_limit = outcome.output_limit
         return True
 
-    def _try_bound(self, call: Call, free: int) -> Bound | Unaffordable:
+    def _try_bound(self, call: Call, free: int, more_input: int = 0) -> Bound | Unaffordable:
         settings = self._settings
         wish = call.dialect.wish(call.ask)
         ask = BoundAsk(
-            input_tokens=call.input_bound,
+            input_tokens=call.input_bound + more_input,
             limit=wish.limit,
             copies=wish.copies,
             max_output=call.model.max_output,
@@ -141,7 +143,7 @@ class Reserve:
         return result
 
     def _unaffordable(self, call: Call, free: int) -> ApiError:
-        outcome = self._try_bound(call, free)
+        outcome = self._try_bound(call, free, _ADVICE_TOKENS)
         affordable = outcome.affordable_tokens if isinstance(outcome, Unaffordable) else 0
         return self._short(call, self._poorest(call), affordable)
 

@@ -1,0 +1,158 @@
+"""The table of what a failed attempt means, row by row."""
+
+import pytest
+
+from tollbridge.core.errors import Kind
+from tollbridge.protocols.chat import UpstreamFault
+from tollbridge.relay.verdicts import of_complaint, of_empty, of_failure, of_status
+from tollbridge.upstreams.failures import Reason, UpstreamFailure
+from tollbridge.upstreams.openai_errors import UpstreamComplaint
+
+PLAIN = UpstreamComplaint("something is wrong with your request")
+TIMEOUTS = {
+    Reason.CONNECT_TIMEOUT,
+    Reason.FIRST_BYTE_TIMEOUT,
+    Reason.IDLE_TIMEOUT,
+    Reason.TOTAL_TIMEOUT,
+}
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_connection_that_failed_is_tried_elsewhere(reason):
+    verdict = of_failure(UpstreamFailure(reason))
+    assert (verdict.outcome, verdict.elsewhere) == (reason.value, True)
+    expected = Kind.UPSTREAM_TIMEOUT if reason in TIMEOUTS else Kind.UPSTREAM_FAILED
+    assert verdict.error.kind is expected
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "kind", "elsewhere"),
+    [
+        (400, "status_400", Kind.UPSTREAM_BAD_REQUEST, False),
+        (401, "account_refused", Kind.UPSTREAM_FAILED, True),
+        (402, "account_refused", Kind.UPSTREAM_FAILED, True),
+        (403, "account_refused", Kind.UPSTREAM_FAILED, True),
+        (404, "account_refused", Kind.UPSTREAM_FAILED, True),
+        (405, "account_refused", Kind.UPSTREAM_FAILED, True),
+        (408, "status_408", Kind.UPSTREAM_FAILED, True),
+        (409, "status_409", Kind.UPSTREAM_FAILED, True),
+        (413, "status_413", Kind.UPSTREAM_BAD_REQUEST, False),
+        (415, "status_415", Kind.UPSTREAM_BAD_REQUEST, False),
+        (422, "status_422", Kind.UPSTREAM_BAD_REQUEST, False),
+        (429, "status_429", Kind.PROVIDER_RATE_LIMITED, True),
+        (500, "status_500", Kind.UPSTREAM_FAILED, True),
+        (502, "status_502", Kind.UPSTREAM_FAILED, True),
+        (503, "status_503", Kind.UPSTREAM_FAILED, True),
+        (529, "status_529", Kind.UPSTREAM_FAILED, True),
+        (204, "status_204", Kind.UPSTREAM_FAILED, True),
+    ],
+)
+def test_a_status_decides_whose_fault_it_is(status, outcome, kind, elsewhere):
+    verdict = of_status(status, PLAIN, None)
+    assert (verdict.outcome, verdict.error.kind, verdict.elsewhere) == (outcome, kind, elsewhere)
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422, 429])
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        UpstreamComplaint("You exceeded your current quota, please check your plan"),
+        UpstreamComplaint("Your credit balance is too low"),
+        UpstreamComplaint("Incorrect API key provided: sk-abc"),
+        UpstreamComplaint("This account has been deactivated"),
+        UpstreamComplaint(code="insufficient_quota"),
+        UpstreamComplaint(kind="insufficient_quota"),
+    ],
+)
+def test_a_complaint_about_our_account_is_never_the_clients(status, complaint):
+    verdict = of_status(status, complaint, b"7")
+    assert verdict.elsewhere
+    assert (verdict.outcome, verdict.error.kind) == (f"status_{status}", Kind.UPSTREAM_FAILED)
+    assert verdict.error.message is None
+    assert verdict.error.retry_after_s is None
+
+
+def test_the_clients_fault_is_told_in_the_upstreams_words_without_what_is_ours():
+    complaint = UpstreamComplaint(
+        "Invalid 'temperature', see https://vendor.example/docs (req_0123456789abcdef)",
+        "invalid_request_error",
+        "unsupported_value",
+        "temperature",
+    )
+    error = of_status(400, complaint, None).error
+    assert (error.code, error.param) == ("unsupported_value", "temperature")
+    assert error.message.startswith("Invalid 'temperature'")
+    assert "vendor.example" not in error.message
+    assert "req_0123456789abcdef" not in error.message
+
+
+def test_a_fault_without_words_gets_the_catalogues():
+    assert of_status(400, UpstreamComplaint(), None).error.message is None
+
+
+def test_a_context_that_is_too_long_has_a_kind_of_its_own():
+    complaint = UpstreamComplaint("maximum context length", code="context_length_exceeded")
+    verdict = of_status(400, complaint, None)
+    assert (verdict.error.kind, verdict.elsewhere) == (Kind.CONTEXT_TOO_LONG, False)
+    assert verdict.error.message == "maximum context length"
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        (None, 5),
+        (b"", 5),
+        (b"soon", 5),
+        (b"-3", 5),
+        (b"1.5", 5),
+        (b"Wed, 21 Oct 2026 07:28:00 GMT", 5),
+        (b"0", 1),
+        (b"7", 7),
+        (b"120", 120),
+        (b"121", 120),
+        (b"9" * 5000, 120),
+    ],
+)
+def test_the_wait_after_too_many_calls_is_the_vendors_within_reason(header, seconds):
+    assert of_status(429, PLAIN, header).error.retry_after_s == seconds
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "kind", "elsewhere"),
+    [
+        (UpstreamFault("", "", "oops"), "status_500", Kind.UPSTREAM_FAILED, True),
+        (UpstreamFault("", "", "busy", 429), "status_429", Kind.PROVIDER_RATE_LIMITED, True),
+        (UpstreamFault("", "", "bad", 400), "status_400", Kind.UPSTREAM_BAD_REQUEST, False),
+        (
+            UpstreamFault("insufficient_quota", "", "no", 429),
+            "status_429",
+            Kind.UPSTREAM_FAILED,
+            True,
+        ),
+        (
+            UpstreamFault("", "invalid_api_key", "no", 401),
+            "account_refused",
+            Kind.UPSTREAM_FAILED,
+            True,
+        ),
+    ],
+)
+def test_an_error_inside_a_200_is_judged_by_the_status_that_it_names(
+    fault, outcome, kind, elsewhere
+):
+    verdict = of_complaint(fault)
+    assert (verdict.outcome, verdict.error.kind, verdict.elsewhere) == (outcome, kind, elsewhere)
+
+
+def test_an_empty_answer_is_tried_elsewhere():
+    verdict = of_empty()
+    assert (verdict.outcome, verdict.error.kind) == ("empty", Kind.UPSTREAM_FAILED)
+    assert verdict.elsewhere
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 404, 500, 502, 503])
+def test_what_is_not_the_clients_fault_says_nothing_of_the_upstream(status):
+    error = of_status(
+        status, UpstreamComplaint("secret words", "type", "code", "param"), None
+    ).error
+    assert (error.message, error.code, error.param) == (None, None, None)
