@@ -5,7 +5,7 @@ Pure: parsed pieces in, values or ApiError out. Must not know of connections, no
 
 from collections.abc import Sequence
 
-from tollbridge.core.errors import ApiError, Kind
+from tollbridge.core.errors import ApiError, Kind, right_path
 
 Fields = Sequence[tuple[bytes, bytes]]
 
@@ -53,7 +53,9 @@ def split_target(target: bytes) -> tuple[str, bytes]:
     A path that begins with two slashes is refused too: some readers take it for a host.
     """
     if not target.startswith(b"/") or target.startswith(b"//") or b"#" in target:
-        raise malformed("The request target must be a path, such as /v1/models.")
+        facts = {"nearest": right_path(target.decode("latin-1")) or ""}
+        message = "The request target must be a path, such as /v1/models."
+        raise ApiError(Kind.INVALID_REQUEST, message, facts=facts)
     path, _, query = target.partition(b"?")
     return path.decode("ascii"), query
 
