@@ -1,0 +1,56 @@
+"""Proof of the header lines that an answer gets, byte by byte."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.relay.calls import admitted
+from tollbridge.core.money import parse_usd
+from tollbridge.protocols.sse import data_of
+from tollbridge.relay.replies import HEARTBEAT, SSE_HEADERS, header_lines, settled, tracing
+
+
+def test_every_answer_carries_its_tid_and_a_written_limit_only_if_there_is_one():
+    call = admitted()
+    assert tracing(call) == f"x-request-id: {call.tid}\r\n".encode()
+    call.output_limit = 4096
+    assert tracing(call) == (
+        f"x-request-id: {call.tid}\r\nx-tollbridge-max-output: 4096\r\n".encode()
+    )
+
+
+def test_a_limit_of_nothing_is_told_too():
+    call = admitted()
+    call.output_limit = 0
+    assert tracing(call).endswith(b"x-tollbridge-max-output: 0\r\n")
+
+
+def test_cost_and_balance_are_decimal_dollars():
+    assert settled(1, 4_999_999_999) == (
+        b"x-tollbridge-cost: 0.000000001\r\nx-tollbridge-balance: 4.999999999\r\n"
+    )
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1))
+def test_what_is_told_of_money_is_exact(charge, balance):
+    lines = dict(line.split(b": ") for line in settled(charge, balance).split(b"\r\n")[:-1])
+    assert parse_usd(lines[b"x-tollbridge-cost"].decode()) == charge
+    assert parse_usd(lines[b"x-tollbridge-balance"].decode()) == balance
+
+
+def test_header_pairs_become_complete_lines():
+    assert header_lines(()) == b""
+    assert header_lines(((b"a", b"1"), (b"b", b"2"))) == b"a: 1\r\nb: 2\r\n"
+
+
+def test_a_stream_is_neither_cached_nor_buffered_on_its_way():
+    assert SSE_HEADERS == (
+        b"content-type: text/event-stream; charset=utf-8\r\n"
+        b"cache-control: no-cache, no-transform\r\n"
+        b"x-accel-buffering: no\r\n"
+    )
+
+
+def test_a_heartbeat_is_a_whole_frame_without_data():
+    assert HEARTBEAT.endswith(b"\n\n")
+    assert HEARTBEAT.startswith(b":")
+    assert data_of(HEARTBEAT) is None
