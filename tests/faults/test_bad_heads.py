@@ -7,7 +7,7 @@ import asyncio
 
 import pytest
 
-from tests.faults.till import BEARER, CHAT, Till, called, pour, refused, request
+from tests.faults.till import BEARER, CHAT, Till, answered_while, called, refused, request
 from tests.services.gateway import KEY, chat
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -123,9 +123,8 @@ async def test_a_flooding_head_is_refused(till: Till, name: str):
 async def test_a_flood_without_end_is_cut_off(till: Till):
     client = await till.connect()
     client.send(head()[:-2])
-    pouring = asyncio.create_task(pour(client, (b"x: " + b"a" * 8192 for _ in range(8192))))
-    refused(await client.answer(), 400)
-    await asyncio.wait_for(pouring, 20)
+    answer = await answered_while(client, (b"x: " + b"a" * 8192 for _ in range(8192)))
+    refused(answer, 400)
 
 
 async def test_trailers_are_no_headers(till: Till):
@@ -147,9 +146,8 @@ async def test_trailers_are_no_headers(till: Till):
 )
 async def test_a_flood_around_the_chunks_is_refused(till: Till, flood: bytes):
     client = await till.connect()
-    pouring = asyncio.create_task(pour(client, iter([head(CHUNKED), flood])))
-    refused(await client.answer(), 400)
-    await asyncio.wait_for(pouring, 20)
+    answer = await answered_while(client, iter([head(CHUNKED), flood]))
+    refused(answer, 400)
     client.send(HIDDEN)
     assert await client.closed()
 
@@ -176,7 +174,9 @@ async def test_a_head_that_drips_is_late_too(till: Till):
     dripping.cancel()
 
 
-@pytest.mark.parametrize("begin", [head(LENGTH) + GOOD[:-1], head(LENGTH), head(CHUNKED) + b"5\r\nab"])
+@pytest.mark.parametrize(
+    "begin", [head(LENGTH) + GOOD[:-1], head(LENGTH), head(CHUNKED) + b"5\r\nab"]
+)
 async def test_a_body_that_stops_is_told_so(till: Till, begin: bytes):
     client = await till.connect()
     client.send(begin)

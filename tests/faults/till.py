@@ -7,7 +7,7 @@ nothing between the test and the wire repairs a bad request.
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from tests.edge.lane import Answer, Client
+from tests.edge.lane import PATIENCE_S, Answer, Client
 from tests.services.gateway import KEY, Gateway, chat, running
 from tollbridge.demo.fake_upstream import FakeUpstream
 
@@ -144,12 +144,18 @@ def _check_grammar(
         assert (error["status"], error["tid"]) == (status, tid)
 
 
-async def pour(client: Client, pieces: Iterator[bytes]) -> None:
-    """Send pieces until there are no more or the other side stops listening."""
-    with contextlib.suppress(ConnectionError):
-        for piece in pieces:
-            client.send(piece)
-            await client.writer.drain()
+async def answered_while(client: Client, pieces: Iterable[bytes]) -> Answer:
+    """Return the answer that comes while pieces are sent, until nobody listens to them any more."""
+
+    async def pour() -> None:
+        with contextlib.suppress(ConnectionError):
+            for piece in pieces:
+                client.send(piece)
+                await client.writer.drain()
+
+    async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as group:
+        group.create_task(pour())
+        return await client.answer()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
