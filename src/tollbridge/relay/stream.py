@@ -95,7 +95,8 @@ class StreamPump:
     def last_frames(self) -> bytes:
         """Return what was held back since the finish; properly ended if the upstream forgot to."""
         tail = self.tap.finish_text()
-        return tail + _DONE if self.end_state is End.SILENT and not self.tap.done else tail
+        ended = self.tap.done or tail.endswith(_DONE)
+        return tail if ended or self.end_state is not End.SILENT else tail + _DONE
 
     def release(self) -> None:
         """Gate 1 is open: send what was held back and let the rest through."""
