@@ -22,7 +22,7 @@ class Wire:
         self._writer = writer
         self.status = 0
         self.headers: dict[str, str] = {}
-        self.data = b""
+        self.data = bytearray()
         self.ended = False
         self._size: int | None = None
 
@@ -48,6 +48,11 @@ class Wire:
         return cls(reader, writer)
 
     @property
+    def port(self) -> int:
+        """This end's port."""
+        return int(self._writer.get_extra_info("sockname")[1])
+
+    @property
     def tid(self) -> str:
         """The trace id that the head told."""
         return self.headers["x-request-id"]
@@ -55,7 +60,7 @@ class Wire:
     @property
     def events(self) -> list[bytes]:
         """The data of the frames so far."""
-        return list(frames(self.data))
+        return list(frames(bytes(self.data)))
 
     async def head(self) -> None:
         """Read the head of the answer."""
@@ -72,7 +77,7 @@ class Wire:
         if not self.headers:
             await self.head()
         if "content-length" in self.headers:
-            self.data = await self._reader.readexactly(int(self.headers["content-length"]))
+            self.data += await self._reader.readexactly(int(self.headers["content-length"]))
             self.ended = True
             return
         if self._size is None:
@@ -87,7 +92,7 @@ class Wire:
         """Read until `mark` has arrived; fails the test when the answer ends without it."""
         async with asyncio.timeout(_WAIT_S):
             while mark not in self.data:
-                assert not self.ended, f"ended without {mark!r}: {self.data[-500:]!r}"
+                assert not self.ended, f"ended without {mark!r}: {bytes(self.data[-500:])!r}"
                 await self.more()
 
     async def rest(self) -> bytes:
@@ -95,7 +100,7 @@ class Wire:
         async with asyncio.timeout(_WAIT_S):
             while not self.ended:
                 await self.more()
-        return self.data
+        return bytes(self.data)
 
     async def quiet(self, seconds: float) -> None:
         """Listen for a while; what arrives is in `data`."""
