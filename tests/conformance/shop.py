@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +81,15 @@ class Shop:
 
 
 @contextlib.contextmanager
-def open_shop(folder: Path, catalogue: Callable[[str], str]) -> Iterator[Shop]:
+def open_shop(
+    folder: Path, catalogue: Callable[[str], str], environ: Mapping[str, str] | None = None
+) -> Iterator[Shop]:
     """Yield a serving gateway whose catalogue is made for the vendor's address; at the end the
     books must be right.
     """
     vendor = Vendor()
     vendor.start()
-    gateway = Gateway(folder)
+    gateway = Gateway(folder, environ)
     try:
         gateway.apply(catalogue(vendor.url))
         gateway.start()
