@@ -46,7 +46,11 @@ class PoolAgainstAList(RuleBasedStateMachine):
     @rule(where=st.sampled_from(TARGETS))
     def take(self, where):
         expected = None
-        for pair in reversed(self.of(where)):
+        newest_first = list(reversed(self.of(where)))
+        # Those that the loop has read since go before those that came back just now.
+        rested = [pair for pair in newest_first if pair[1] < self.now]
+        fresh = [pair for pair in newest_first if pair[1] == self.now]
+        for pair in rested + fresh:
             self.kept.remove(pair)
             if pair[0].alive and pair[0].silent and self.now - pair[1] < 10:
                 expected = pair[0]
@@ -58,6 +62,11 @@ class PoolAgainstAList(RuleBasedStateMachine):
     @rule(seconds=st.integers(0, 6))
     def wait(self, seconds):
         self.now += seconds
+        if seconds:
+            # Meanwhile the loop reads what lies there and closes whatever is not silent.
+            for pair in [pair for pair in self.kept if not pair[0].silent]:
+                self.kept.remove(pair)
+                self.pool.forget(pair[0])
 
     @rule(data=st.data(), what=st.sampled_from(["alive", "silent"]))
     def spoil(self, data, what):
