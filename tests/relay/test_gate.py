@@ -133,6 +133,7 @@ def test_a_body_that_cannot_be_read_is_refused_with_the_reason(body, code, words
         ({"model": 7, "messages": []}, "model"),
         ({"model": "gpt-test"}, "messages"),
         ({"model": "gpt-test", "messages": "hello"}, "messages"),
+        (chat(messages=[]), "messages"),
         (chat(stream="yes"), "stream"),
         (chat(max_tokens=0), "max_tokens"),
         (chat(max_completion_tokens=-1), "max_completion_tokens"),

@@ -103,11 +103,13 @@ class StreamPump:
         self._released = True
         if self.tap.content:
             self._checkpoints.write(self.tap.text_bytes)
+        was_full, self._paused = self._paused, False
         if self._prelude:
             self._outlet.send(b"".join(self._prelude))
             self._prelude.clear()
         self._outlet.tick = self._tick
-        if self._paused and not self.ended.done():
+        # The client may have choked on the prelude just now: then reading stays paused.
+        if was_full and not self._paused and not self.ended.done():
             self._resume()
 
     # what the upstream client reports
@@ -165,8 +167,11 @@ class StreamPump:
             self.stop()
 
     def client_slow(self) -> None:
-        """Backpressure: stop reading until the client has caught up."""
-        if self.call is not None and not self.gone and not self._paused:
+        """Backpressure: stop reading until the client has caught up.
+
+        What follows the finish is held back here anyway, and the usage is in it.
+        """
+        if self.call is not None and not (self.gone or self._paused or self.tap.finished):
             self._paused = True
             self.call.pause()
 
@@ -209,6 +214,8 @@ class StreamPump:
         else:
             if not self.begun.done():
                 self.begun.set_result(None)
+            if self._paused:
+                self._resume()
             self._arm(self._pace.finish_silence_s)
 
     def _arm(self, wait_s: float) -> None:

@@ -1,0 +1,352 @@
+"""Proof of one attempt at a stream, event by event: what passes, what waits, how it ended.
+
+What holds in any order of events is in test_stream_orders.py.
+"""
+
+import asyncio
+
+import pytest
+
+from tests.relay.upstreamed import (
+    ANSWER,
+    COMMENT,
+    DONE,
+    FAULT,
+    FINISH,
+    JSON,
+    OPENING,
+    USAGE,
+    Scene,
+    frame,
+    said,
+)
+from tests.relay.visitor import Visitor
+from tollbridge.relay.stream import End
+from tollbridge.storage.ledger_items import Update
+from tollbridge.upstreams.failures import Reason, UpstreamFailure
+
+PATIENCE_S = 30
+CUT = UpstreamFailure(Reason.CLOSED_EARLY, sent=True, head_seen=True)
+
+
+async def soon(future):
+    await asyncio.wait_for(asyncio.shield(future), PATIENCE_S)
+
+
+async def test_nothing_passes_before_content_nor_before_gate_one():
+    async with Scene() as scene:
+        scene.begin(COMMENT, OPENING)
+        assert not scene.pump.begun.done()
+        scene.feed(said("one"))
+        assert scene.pump.begun.done()
+        scene.feed(said("two"))
+        assert scene.client.events == []
+        scene.pump.release()
+        assert scene.client.sent == COMMENT + OPENING + said("one") + said("two")
+        scene.feed(said("three"))
+        assert scene.client.events == ["start", "write"]
+        assert not scene.pump.ended.done()
+
+
+async def test_everything_from_the_finish_on_is_held_back():
+    async with Scene() as scene:
+        scene.begin(said("one"))
+        scene.pump.release()
+        scene.feed(FINISH)
+        assert not scene.pump.ended.done()
+        scene.feed(USAGE)
+        assert not scene.pump.ended.done()
+        scene.feed(DONE)
+        assert scene.pump.ended.done()
+        assert scene.client.sent == said("one")
+        assert scene.pump.last_frames() == FINISH + USAGE + DONE
+        assert (scene.pump.end_state, scene.pump.complete) == (End.DONE, True)
+        assert scene.pump.tap.usage.output == 7
+
+
+async def test_a_whole_answer_in_one_piece_begins_and_ends_at_once():
+    async with Scene() as scene:
+        scene.begin(ANSWER)
+        assert scene.pump.begun.done()
+        assert scene.pump.ended.done()
+        scene.pump.release()
+        assert scene.whole == ANSWER
+
+
+async def test_the_connection_may_end_by_itself_after_done_and_is_closed_if_it_does_not():
+    async with Scene(finish_silence_s=0.0) as scene:
+        scene.begin(ANSWER)
+        scene.pump.end()
+        await asyncio.sleep(0.02)
+        assert not scene.handle.aborted
+    async with Scene(finish_silence_s=0.0) as scene:
+        scene.begin(ANSWER)
+        await asyncio.sleep(0.02)
+        assert scene.handle.aborted
+        assert scene.pump.complete
+
+
+async def test_an_upstream_that_falls_silent_after_the_finish_is_ended_for_it():
+    async with Scene(finish_silence_s=0.01) as scene:
+        scene.begin(said("one"), FINISH)
+        scene.pump.release()
+        await soon(scene.pump.ended)
+        assert (scene.pump.end_state, scene.pump.complete) == (End.SILENT, True)
+        assert scene.handle.aborted
+        assert scene.whole == said("one") + FINISH + DONE
+
+
+async def test_the_silence_is_counted_anew_from_each_sign_of_life():
+    async with Scene(finish_silence_s=0.05) as scene:
+        scene.begin(said("one"), FINISH)
+        for _ in range(8):
+            await asyncio.sleep(0.01)
+            assert not scene.pump.ended.done()
+            scene.feed(COMMENT)
+        await soon(scene.pump.ended)
+        assert scene.pump.end_state is End.SILENT
+
+
+@pytest.mark.parametrize(
+    ("pieces", "complete"),
+    [
+        ((said("one"),), False),
+        ((OPENING,), False),
+        ((), False),
+        ((said("one"), FINISH), True),
+        ((said("one"), FINISH, USAGE), True),
+        ((said("one"), FINISH.rstrip()), True),
+    ],
+)
+async def test_a_proper_end_without_a_finish_is_a_cut(pieces, complete):
+    async with Scene() as scene:
+        scene.begin(*pieces)
+        scene.pump.end()
+        assert scene.pump.begun.done()
+        assert scene.pump.ended.done()
+        assert (scene.pump.end_state, scene.pump.complete) == (End.DONE, complete)
+
+
+async def test_a_connection_that_fails_is_no_end_even_after_the_finish():
+    async with Scene() as scene:
+        scene.begin(said("one"), FINISH)
+        scene.pump.fail(CUT)
+        assert (scene.pump.end_state, scene.pump.complete) == (End.FAILED, False)
+        assert scene.pump.failure is CUT
+
+
+async def test_a_connection_that_fails_after_done_changes_nothing():
+    async with Scene() as scene:
+        scene.begin(ANSWER)
+        scene.pump.fail(CUT)
+        assert (scene.pump.end_state, scene.pump.failure) == (End.DONE, None)
+        assert scene.pump.complete
+
+
+@pytest.mark.parametrize("before", [(), (OPENING,), (OPENING, said("one"))])
+async def test_an_error_inside_the_stream_ends_it_and_closes_the_connection(before):
+    async with Scene() as scene:
+        scene.begin(*before, FAULT)
+        assert scene.pump.ended.done()
+        assert (scene.pump.end_state, scene.pump.complete) == (End.FAILED, False)
+        assert scene.handle.aborted
+        assert scene.pump.tap.error.message == "The server had an error"
+        assert FAULT not in scene.client.sent
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"),
+    [(400, JSON), (200, JSON), (500, []), (429, [(b"content-type", b"text/event-stream")])],
+)
+async def test_what_is_no_event_stream_is_gathered_whole(status, headers):
+    async with Scene() as scene:
+        scene.pump.head(status, headers)
+        scene.feed(b'{"error":', b'"no"}')
+        assert not scene.pump.begun.done()
+        scene.pump.end()
+        assert scene.pump.begun.done()
+        assert (scene.pump.status, scene.pump.body) == (status, b'{"error":"no"}')
+        assert scene.pump.headers == headers
+        assert not scene.pump.complete
+        assert scene.client.events == []
+
+
+async def test_what_is_no_event_stream_may_not_be_endless():
+    async with Scene() as scene:
+        scene.pump.head(500, JSON)
+        for _ in range(17):
+            scene.feed(b"x" * 65_536)
+        assert scene.pump.failure.reason is Reason.REPLY_TOO_LARGE
+        assert scene.handle.aborted
+        assert scene.pump.ended.done()
+
+
+async def test_an_event_streams_name_may_be_written_in_any_case():
+    async with Scene() as scene:
+        scene.pump.head(200, [(b"content-type", b"Text/Event-Stream")])
+        assert scene.pump.body is None
+
+
+async def test_a_client_that_leaves_stops_an_upstream_that_stops_its_bill():
+    async with Scene(drains=False) as scene:
+        scene.begin(said("one"))
+        scene.pump.release()
+        scene.client.leave()
+        assert scene.handle.aborted
+        assert (scene.pump.gone, scene.pump.end_state) == (True, End.ABORTED)
+        assert not scene.pump.complete
+
+
+async def test_a_client_that_leaves_before_the_first_byte_ends_both_waits():
+    async with Scene(drains=False) as scene:
+        scene.client.leave()
+        assert scene.pump.begun.done()
+        assert scene.pump.ended.done()
+
+
+async def test_an_upstream_that_bills_on_is_drained_to_its_end():
+    async with Scene(drains=True) as scene:
+        scene.begin(said("one"))
+        scene.pump.release()
+        scene.client.leave()
+        assert not scene.handle.aborted
+        scene.feed(said("two"), FINISH, USAGE, DONE)
+        assert scene.pump.complete
+        assert scene.pump.tap.usage.output == 7
+        assert scene.client.sent == said("one")
+
+
+async def test_a_paused_upstream_is_read_on_when_its_client_left():
+    async with Scene(drains=True) as scene:
+        scene.begin(said("one"))
+        scene.pump.release()
+        scene.pump.client_slow()
+        assert scene.handle.paused
+        scene.client.leave()
+        assert not scene.handle.paused
+        scene.pump.client_slow()
+        assert not scene.handle.paused
+
+
+async def test_draining_has_its_cap():
+    async with Scene(drains=True, drain_cap_s=0.01) as scene:
+        scene.begin(said("one"))
+        scene.client.leave()
+        await soon(scene.pump.ended)
+        assert scene.handle.aborted
+        assert (scene.pump.end_state, scene.pump.complete) == (End.ABORTED, False)
+
+
+async def test_a_client_that_leaves_after_the_finish_does_not_lose_us_the_usage():
+    async with Scene(drains=False) as scene:
+        scene.begin(said("one"), FINISH)
+        scene.client.leave()
+        assert not scene.handle.aborted
+        scene.feed(USAGE, DONE)
+        assert scene.pump.complete
+        assert scene.pump.tap.usage.output == 7
+
+
+async def test_a_slow_client_pauses_the_upstream_and_a_ready_one_resumes_it():
+    async with Scene() as scene:
+        scene.begin(said("one"))
+        scene.pump.release()
+        scene.pump.client_slow()
+        scene.pump.client_slow()
+        assert scene.handle.turns == ["pause"]
+        scene.pump.client_ready()
+        scene.pump.client_ready()
+        assert scene.handle.turns == ["pause", "resume"]
+
+
+async def test_a_finish_is_waited_for_with_an_upstream_that_is_read():
+    # What follows the finish is held back here, so a slow client is no reason to leave the
+    # usage unread and to bill by estimate.
+    async with Scene() as scene:
+        scene.begin(said("one"))
+        scene.pump.release()
+        scene.pump.client_slow()
+        scene.feed(FINISH)
+        assert not scene.handle.paused
+        scene.pump.client_slow()
+        assert not scene.handle.paused
+
+
+async def test_a_start_that_does_not_come_to_content_is_bounded():
+    async with Scene() as scene:
+        scene.begin()
+        padded = frame({"role": "assistant"}, pad="x" * 60_000)
+        for _ in range(4):
+            scene.feed(padded)
+        assert not scene.pump.begun.done()
+        scene.feed(padded)
+        assert scene.pump.begun.done()
+        assert scene.handle.paused
+        scene.pump.release()
+        assert not scene.handle.paused
+        assert scene.client.sent == padded * 5
+
+
+async def test_a_start_of_very_many_parts_is_bounded_too():
+    async with Scene() as scene:
+        scene.begin(*[COMMENT] * 64)
+        assert not scene.pump.begun.done()
+        scene.feed(COMMENT)
+        assert scene.pump.begun.done()
+
+
+class Choked(Visitor):
+    """A client whose buffer is full after the first write, which it says at once."""
+
+    def start(self, status, headers, first=b""):
+        super().start(status, headers, first)
+        self.watcher.client_slow()
+
+
+async def test_a_client_that_chokes_on_the_start_stays_slow():
+    async with Scene() as scene:
+        scene.call.exchange = choked = Choked()
+        choked.watcher = scene.pump
+        scene.begin(*[frame({"role": "assistant"}, pad="x" * 60_000)] * 5)
+        assert scene.handle.paused
+        scene.pump.release()
+        assert scene.handle.paused
+        scene.pump.client_ready()
+        assert not scene.handle.paused
+
+
+async def test_the_first_checkpoint_comes_with_the_first_content_and_then_by_cost():
+    async with Scene(step_nano=200) as scene:
+        scene.begin(said("abcd"))
+        assert scene.writer.only(Update) == []
+        scene.pump.release()
+        assert len(scene.writer.only(Update)) == 1
+        scene.feed(said("x" * 79))
+        assert len(scene.writer.only(Update)) == 1
+        scene.feed(said("x"))
+        assert len(scene.writer.only(Update)) == 2
+
+
+async def test_time_brings_a_checkpoint_as_well_until_the_end():
+    async with Scene() as scene:
+        scene.begin(said("abcd"))
+        scene.pump.release()
+        scene.feed(said("x" * 40))
+        scene.outlet.tick()
+        assert len(scene.writer.only(Update)) == 2
+        scene.feed(said("x" * 40), FINISH, DONE)
+        scene.outlet.tick()
+        assert len(scene.writer.only(Update)) == 2
+
+
+async def test_stopping_twice_or_after_the_end_is_harmless():
+    async with Scene() as scene:
+        scene.begin(ANSWER)
+        scene.pump.stop()
+        scene.pump.stop()
+        assert scene.pump.end_state is End.DONE
+        scene.feed(said("late"))
+        scene.pump.end()
+        scene.pump.client_gone()
+        scene.pump.release()
+        assert scene.whole == ANSWER

@@ -1,0 +1,104 @@
+"""Proof that whatever an upstream complains of in OpenAI's shape is read, and nothing ever raises."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tollbridge.upstreams.openai_errors import UpstreamComplaint, from_fields, read_complaint
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "type", "code", "param", "x"]), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (
+            b'{"error":{"message":"m","type":"t","code":"c","param":"messages[0].content"}}',
+            UpstreamComplaint("m", "t", "c", "messages[0].content"),
+        ),
+        (b'{"error":{"message":"m","code":null}}', UpstreamComplaint("m")),
+        (b'{"error":{"message":"m","code":429}}', UpstreamComplaint("m")),
+        (b'{"error":"text"}', UpstreamComplaint("text")),
+        (b'{"message":"m","code":"c"}', UpstreamComplaint("m", code="c")),
+        (b'{"error":null,"message":"m"}', UpstreamComplaint()),
+        (b'[{"error":{"message":"m"}},{"error":{"message":"n"}}]', UpstreamComplaint("m")),
+        (b'{"error":{"message":["m"],"type":{"a":1}}}', UpstreamComplaint()),
+        (b'{"error":{"type":"a b","code":"<script>","param":"a\\nb"}}', UpstreamComplaint()),
+        (b'{"error":{"code":"' + b"c" * 65 + b'"}}', UpstreamComplaint()),
+        (b'{"error":[1]}', UpstreamComplaint()),
+        (b"[]", UpstreamComplaint()),
+        (b'"text"', UpstreamComplaint()),
+        (b"<html>Bad gateway</html>", UpstreamComplaint()),
+        (b"", UpstreamComplaint()),
+        (b"\xff\xfe", UpstreamComplaint()),
+        (b"[" * 100_000, UpstreamComplaint()),
+        (b'{"error":' * 100_000, UpstreamComplaint()),
+    ],
+)
+def test_the_shapes_of_a_complaint(body, complaint):
+    assert read_complaint(body) == complaint
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(body):
+    assert isinstance(read_complaint(body), UpstreamComplaint)
+
+
+@given(json_values)
+def test_no_document_raises_and_names_are_plain_words(value):
+    complaint = read_complaint(msgspec.json.encode(value))
+    assert isinstance(complaint.message, str)
+    for name in (complaint.kind, complaint.code, complaint.param):
+        assert name is None or (name.isascii() and name.isprintable() and " " not in name)
+
+
+@given(st.dictionaries(st.sampled_from(["message", "type", "code", "param"]), json_values))
+def test_any_fields_can_be_read(fields):
+    complaint = from_fields(fields)
+    if isinstance(fields.get("message"), str):
+        assert complaint.message == fields["message"]
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        UpstreamComplaint("You have insufficient funds"),
+        UpstreamComplaint("You exceeded your current quota, please check your plan"),
+        UpstreamComplaint("See your BILLING page"),
+        UpstreamComplaint("Your credit balance is too low to access the API"),
+        UpstreamComplaint("This account has been suspended"),
+        UpstreamComplaint("Account org is disabled"),
+        UpstreamComplaint("Incorrect API key provided"),
+        UpstreamComplaint(code="insufficient_quota"),
+        UpstreamComplaint(kind="insufficient_quota"),
+        UpstreamComplaint(code="invalid_api_key"),
+        UpstreamComplaint(code="billing_hard_limit_reached"),
+        UpstreamComplaint(code="account_deactivated"),
+    ],
+)
+def test_what_is_about_our_account(complaint):
+    assert complaint.about_account
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        UpstreamComplaint(),
+        UpstreamComplaint("Invalid value for 'temperature'"),
+        UpstreamComplaint("Rate limit reached for requests", "rate_limit_exceeded"),
+        UpstreamComplaint("This model's maximum context length is 8192 tokens"),
+        UpstreamComplaint(code="context_length_exceeded", kind="invalid_request_error"),
+    ],
+)
+def test_what_is_not(complaint):
+    assert not complaint.about_account
