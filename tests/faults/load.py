@@ -112,9 +112,19 @@ class Seen:
         return None if told is None else int(told)
 
 
+def prepared(ask: Ask) -> Seen:
+    """Return a call that was not made yet."""
+    return Seen(ask, f"call-{next(_numbers)}")
+
+
 async def call(client: httpx2.AsyncClient, ask: Ask) -> Seen:
     """Make a call and return what was seen of it, however it ended."""
-    seen = Seen(ask, f"call-{next(_numbers)}")
+    return await make(client, prepared(ask))
+
+
+async def make(client: httpx2.AsyncClient, seen: Seen) -> Seen:
+    """Make a prepared call and note in it what is seen, as it comes."""
+    ask = seen.ask
     body = ask.body(seen.tag)
     seen.sent_bytes = len(body)
     headers = {"content-type": "application/json"}
