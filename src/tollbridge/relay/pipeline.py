@@ -64,6 +64,11 @@ class Relay:
         except ApiError as error:
             self._refuse(call, error)
             return
+        except Exception as error:
+            # A fault of ours before there is anything to end: its client is told, under its tid.
+            _log.error("call failed", tid=call.tid, fault=type(error).__name__, exc_info=True)
+            self._refuse(call, ApiError(Kind.INTERNAL))
+            return
         outlet = Outlet(call, self._loop, self._settings.heartbeat_s) if call.ask.stream else None
         try:
             await self._run(call, outlet)
