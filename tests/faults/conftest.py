@@ -1,28 +1,38 @@
-"""Gives the tests of this folder a stage for their module, with the settings the module names."""
+"""Gives the tests of this folder a stage with the settings that their module names.
 
-from collections.abc import AsyncIterator
+Modules that name the same settings share one, because starting a gateway takes its time.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
 
 from tests.faults.stage import Scene, Stage, playing, staged
-from tests.faults.till import shared_till, till
 
-__all__ = ["scene", "shared_till", "stage", "till"]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def stage(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stage]:
-    """Run a gateway for the module, with its `ENVIRON` as settings."""
-    environ = {f"TOLLBRIDGE_{name}": value for name, value in request.module.ENVIRON.items()}
-    async with staged(tmp_path_factory.mktemp("stage"), environ) as one:
-        yield one
+Stages = Callable[[Mapping[str, str]], Awaitable[Stage]]
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def scene(stage: Stage) -> AsyncIterator[Scene]:
-    """Begin a scene on the module's stage; the books must be right when it ends."""
-    async with playing(stage) as one:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def stages(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stages]:
+    """Run gateways for the session, one for each set of settings that is asked for."""
+    async with AsyncExitStack() as stack:
+        running: dict[frozenset[tuple[str, str]], Stage] = {}
+
+        async def find(environ: Mapping[str, str]) -> Stage:
+            names = frozenset(environ.items())
+            if names not in running:
+                settings = {f"TOLLBRIDGE_{name}": value for name, value in environ.items()}
+                folder = tmp_path_factory.mktemp("stage")
+                running[names] = await stack.enter_async_context(staged(folder, settings))
+            return running[names]
+
+        yield find
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def scene(request: pytest.FixtureRequest, stages: Stages) -> AsyncIterator[Scene]:
+    """Begin a scene on the stage with the module's `ENVIRON`; the books must be right at its end."""
+    async with playing(await stages(request.module.ENVIRON)) as one:
         yield one

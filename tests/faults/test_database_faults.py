@@ -14,7 +14,7 @@ from tests.faults.lock import locked
 from tests.faults.stage import CHEAP, price, wait
 
 ENVIRON = {"WRITER_DEADLINE_S": "2", "SETTLE_GRACE_S": "2.5", "HEARTBEAT_S": "0.2"}
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 BEAT = b": keepalive\n\n"
 FINISH = b'"finish_reason":"stop"'
 

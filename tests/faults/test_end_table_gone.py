@@ -2,14 +2,21 @@
 
 import asyncio
 import random
+import time
 
 import pytest
 
 from tests.faults.stage import COMPATIBLE, MAIN, PAIR, price, wait
 from tollbridge.demo.fake_books import AccountScript
 
-ENVIRON = {"DRAIN_CAP_S": "1.5", "FINISH_SILENCE_S": "0.5"}
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+ENVIRON = {
+    "HEARTBEAT_S": "0.2",
+    "CLIENT_STALL_S": "1",
+    "FIRST_BYTE_TIMEOUT_S": "4",
+    "DRAIN_CAP_S": "2.5",
+    "FINISH_SILENCE_S": "1.5",
+}
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 GONE = "client_disconnected"
 
 
@@ -24,7 +31,8 @@ async def held(scene):
 
 
 async def test_left_before_content_pays_for_the_input(scene):
-    wire = await scene.open(stream=True, fake={"delay_ms": 8000})
+    # Drained, it would be complete before the cap.
+    wire = await scene.open(stream=True, fake={"delay_ms": 1500})
     await received(scene)
     await held(scene)
     wire.leave()
@@ -51,20 +59,20 @@ async def test_left_while_an_account_fails_tries_no_other(scene):
 
 
 async def test_left_in_the_middle_pays_for_what_was_streamed(scene):
-    wire = await scene.open(stream=True, fake={"tokens": 200, "event_delay_ms": 50})
-    await wire.until(b"friendly")
+    wire = await scene.open(stream=True, fake={"tokens": 30, "event_delay_ms": 50})
+    await wire.until(b"rather")
     text = wire.data.count(b'"content":"')
     wire.leave()
     [row] = await scene.settled()
     assert row["tid"] == wire.tid
     # At least what the client saw, at most a few events more; estimated at four bytes a token.
-    assert text // 2 < row["output"] < 60
+    assert text // 2 < row["output"] < 30
     await scene.bill(
         end_state="client_gone", status=499, flags=[GONE, "estimated"],
         charge=price(row["input"], row["output"]),
     )  # fmt: skip
     await scene.seen(("vendor-main", "aborted"))
-    assert scene.fake.books.calls[-1].tokens_out < 200
+    assert scene.fake.books.calls[-1].tokens_out < 30
 
 
 async def test_left_in_the_middle_of_what_bills_on_is_drained_and_exact(scene):
@@ -148,17 +156,26 @@ async def test_left_after_the_finish_waits_for_the_usage_and_is_exact(scene):
 
 
 async def race(scene, calls, *, stream, key):
-    """Leave so many calls at random moments around their ends; all are charged once, by the rules."""
+    """Leave so many calls at random moments around their ends; all are charged once, by the rules.
+
+    How long a call takes is measured, as the machine may be busy. Some stay to the end and some
+    leave at once.
+    """
     chance = random.Random(calls)
     fake = {"tokens": 4, "prompt_tokens": 30, "event_delay_ms": 2, "delay_ms": 3}
 
-    async def leave_late() -> None:
+    async def call(leave_after_s: float) -> float:
+        began = time.monotonic()
         wire = await scene.open(key, stream=stream, fake=fake)
-        await wire.quiet(chance.uniform(0, 0.03))
+        await wire.quiet(leave_after_s)
         wire.leave()
+        return time.monotonic() - began
 
+    longest = 0.0
     for _ in range(0, calls, 10):
-        await asyncio.gather(*(leave_late() for _ in range(10)))
+        moments = [chance.uniform(0, longest) for _ in range(7)]
+        took = await asyncio.gather(*map(call, (0, 10, 10, *moments)))
+        longest = max(took)
     rows = await scene.settled(calls)
     for row in rows:
         flags = set(filter(None, row["flags"].split(",")))
@@ -185,7 +202,9 @@ async def race(scene, calls, *, stream, key):
 async def test_leaving_around_the_end_makes_exactly_one_charge(scene, stream, key):
     rows = await race(scene, 150, stream=stream, key=key)
     # The moments must straddle the end, or this proves nothing.
-    assert len({row["status"] for row in rows}) == 2
+    assert {row["status"] for row in rows} == {200, 499}
+    stops = stream and key == MAIN
+    assert ("client_gone" in {row["end_state"] for row in rows}) == stops
 
 
 @pytest.mark.long
