@@ -6,7 +6,9 @@ It must hold no rule of its own: what it puts together is tested where it lives.
 import asyncio
 import gc
 import os
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
@@ -33,7 +35,8 @@ from tollbridge.identity.keys import KeyStore
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.routes import PATHS, is_relayed
 from tollbridge.relay.world import World
-from tollbridge.storage.engine import open_engine
+from tollbridge.storage.engine import DATABASE_ERRORS, open_engine, reason_of
+from tollbridge.storage.ledger_items import LedgerBroken
 from tollbridge.storage.migrate import migrate
 from tollbridge.upstreams.http1 import Http1Client
 from tollbridge.upstreams.limits import Limits as UpstreamLimits
@@ -66,6 +69,10 @@ class Gateway:
         self._keys: KeyStore
         self._client: Http1Client
         self._watcher: Watcher
+
+    def claim(self) -> None:
+        """Make sure of being the only one; raises DatabaseInUse."""
+        self._node.claim()
 
     async def open(self) -> None:
         """Recover the books, read the catalogue, and be ready to take calls.
@@ -109,8 +116,11 @@ class Gateway:
         await self._node.stop(_STOP_WRITER_S)
         await self._engine.dispose()
 
-    def server(self) -> "GatewayServer":
-        """Return the HTTP server of this gateway; it closes the gateway when it stops."""
+    def server(self, on_ready: Callable[[], None]) -> "GatewayServer":
+        """Return the HTTP server of this gateway; it closes the gateway when it stops.
+
+        `on_ready` is called once it listens.
+        """
         settings = self._settings
         edge = EdgeConfig(
             diverts=is_relayed,
@@ -123,8 +133,6 @@ class Gateway:
         )
         config = uvicorn.Config(
             self._api,
-            host=settings.host,
-            port=settings.port,
             # uvicorn calls it as it would a class; a factory does.
             http=cast("type[asyncio.Protocol]", make_protocol(edge)),
             ws="none",
@@ -138,7 +146,7 @@ class Gateway:
             timeout_graceful_shutdown=int(settings.shutdown_grace_s),
             backlog=2048,
         )
-        return GatewayServer(config, self)
+        return GatewayServer(config, self, on_ready)
 
     def _changed(self, snapshot: Snapshot) -> None:
         self._world.snapshot = snapshot
@@ -159,9 +167,17 @@ class Gateway:
 class GatewayServer(uvicorn.Server):
     """uvicorn's server, which drains the gateway first and closes it last."""
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway) -> None:
+    def __init__(
+        self, config: uvicorn.Config, gateway: Gateway, on_ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._gateway = gateway
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Begin to listen, then say so."""
+        await super().startup(sockets)
+        self._on_ready()
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Stop listening, let running calls end, then close the books."""
@@ -194,16 +210,52 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
 
 
 async def _serve(settings: Settings, path: Path, on_ready: Callable[[str], None] | None) -> None:
+    # Bound before anything is touched; it listens once all is ready.
+    with closing(_bind(settings.host, settings.port)) as listener:
+        gateway = await _opened(settings, path)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD, 20, 20)
+
+        def ready() -> None:
+            if on_ready is not None:
+                on_ready(_url(listener))
+
+        await gateway.server(ready).serve([listener])
+
+
+async def _opened(settings: Settings, path: Path) -> Gateway:
     secrets = open_secrets(settings)
-    await migrate(settings.database)
-    gateway = Gateway(settings, secrets, path)
-    await gateway.open()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD, 20, 20)
-    if on_ready is not None:
-        on_ready(f"http://{settings.host}:{settings.port}")
-    await gateway.server().serve()
+    try:
+        await migrate(settings.database)
+        gateway = Gateway(settings, secrets, path)
+        await gateway.open()
+    except (*DATABASE_ERRORS, LedgerBroken) as error:
+        raise CannotServe(f"the database cannot be used: {reason_of(error)}") from error
+    return gateway
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to the address to serve at; CannotServe says why there is none."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        raise CannotServe(f"cannot serve at {host}:{port}: {error.strerror}") from None
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _edge_limits(settings: Settings) -> EdgeLimits:

@@ -32,6 +32,13 @@ class SqliteNode:
         self.ledger: Ledger
         self.reclaimed = 0
 
+    def claim(self) -> None:
+        """Lock the file before anything is changed in it, its schema included.
+
+        Raises DatabaseInUse when another process serves from it.
+        """
+        self._lock.take()
+
     def start(
         self,
         gauges: Gauges,
@@ -44,7 +51,7 @@ class SqliteNode:
         Raises DatabaseInUse when another process serves from the file, and sqlite3.Error or
         LedgerBroken when it cannot be used; the file is then let go.
         """
-        self._lock.take()
+        self.claim()
         try:
             if not self._admits():
                 # What a dead process left has to be posted even on a full disk.

@@ -23,7 +23,13 @@ class DatabaseLock:
         self._fd = -1
 
     def take(self) -> None:
-        """Take the lock or raise DatabaseInUse. The kernel frees it however the process ends."""
+        """Take the lock or raise DatabaseInUse; it is enough to have it once.
+
+        The kernel frees it however the process ends.
+        """
+        if self._fd >= 0:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
