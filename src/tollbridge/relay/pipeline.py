@@ -64,8 +64,8 @@ class Relay:
         except ApiError as error:
             self._refuse(call, error)
             return
-        except Exception as error:
-            # A fault of ours before there is anything to end: its client is told, under its tid.
+        except Exception as error:  # noqa: BLE001 - the client must hear of it under its tid
+            # A fault of ours before there is anything to end.
             _log.error("call failed", tid=call.tid, fault=type(error).__name__, exc_info=True)
             self._refuse(call, ApiError(Kind.INTERNAL))
             return
