@@ -6,11 +6,13 @@ It must hold no rule of its own: what it puts together is tested where it lives.
 import asyncio
 import gc
 import os
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import closing
 from ipaddress import ip_network
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 
 import uvicorn
@@ -43,6 +45,7 @@ from tollbridge.upstreams.limits import Limits as UpstreamLimits
 
 _log = get_logger(__name__)
 _STOP_WRITER_S = 30.0
+_UNUSABLE: tuple[type[Exception], ...] = (*DATABASE_ERRORS, LedgerBroken)
 _EXIT_BROKEN = 70
 # Calls make few cycles; the default threshold would walk the heap hundreds of times a second.
 _GC_THRESHOLD = 50_000
@@ -179,6 +182,15 @@ class GatewayServer(uvicorn.Server):
         await super().startup(sockets)
         self._on_ready()
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 -- uvicorn's
+        """End in order; at a second Ctrl-C without waiting for calls.
+
+        uvicorn would raise the signal again at the end; whoever asked us to end sees status 0.
+        """
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
     async def shutdown(self, sockets: Any = None) -> None:
         """Stop listening, let running calls end, then close the books."""
         self._gateway.drain()
@@ -210,9 +222,11 @@ def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> 
 
 
 async def _serve(settings: Settings, path: Path, on_ready: Callable[[str], None] | None) -> None:
-    # Bound before anything is touched; it listens once all is ready.
+    gateway = Gateway(settings, open_secrets(settings), path)
+    gateway.claim()
+    # Bound before anything is changed; it listens once all is ready.
     with closing(_bind(settings.host, settings.port)) as listener:
-        gateway = await _opened(settings, path)
+        await _open(gateway, settings)
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD, 20, 20)
@@ -224,15 +238,12 @@ async def _serve(settings: Settings, path: Path, on_ready: Callable[[str], None]
         await gateway.server(ready).serve([listener])
 
 
-async def _opened(settings: Settings, path: Path) -> Gateway:
-    secrets = open_secrets(settings)
+async def _open(gateway: Gateway, settings: Settings) -> None:
     try:
         await migrate(settings.database)
-        gateway = Gateway(settings, secrets, path)
         await gateway.open()
-    except (*DATABASE_ERRORS, LedgerBroken) as error:
+    except _UNUSABLE as error:
         raise CannotServe(f"the database cannot be used: {reason_of(error)}") from error
-    return gateway
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -7,6 +7,8 @@ them, so that `--help` is quick.
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +23,17 @@ _CONFIG = click.option("--config", type=click.Path(path_type=Path), help="Settin
 def _stop(error: Exception) -> NoReturn:
     click.echo(f"tollbridge: {error}", err=True)
     sys.exit(1)
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    """Say in one sentence what is wrong when the database cannot be used."""
+    from tollbridge.storage.engine import DATABASE_ERRORS, reason_of
+
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        _stop(RuntimeError(f"the database cannot be used: {reason_of(error)}"))
 
 
 def _settings(config: Path | None, **overrides: Any) -> Any:
@@ -98,10 +111,17 @@ def apply(
 ) -> None:
     """Make channels, accounts, prices, users and keys match FILE."""
     settings = _settings(config, database=database)
-    asyncio.run(_apply(settings, file, dry_run=dry_run, prune=prune))
+    try:
+        text = file.read_text("utf-8")
+    except OSError as error:
+        _stop(RuntimeError(f"{file}: cannot be read: {error.strerror}"))
+    except UnicodeDecodeError:
+        _stop(RuntimeError(f"{file}: is not UTF-8"))
+    with _database():
+        asyncio.run(_apply(settings, text, dry_run=dry_run, prune=prune))
 
 
-async def _apply(settings: Any, file: Path, *, dry_run: bool, prune: bool) -> None:
+async def _apply(settings: Any, text: str, *, dry_run: bool, prune: bool) -> None:
     from tollbridge.api.apply import apply as match_file
     from tollbridge.app import open_secrets
     from tollbridge.catalog.file import FileError
@@ -115,12 +135,12 @@ async def _apply(settings: Any, file: Path, *, dry_run: bool, prune: bool) -> No
         report = await match_file(
             engine,
             open_secrets(settings),
-            file.read_text("utf-8"),
+            text,
             environ=os.environ,
             dry_run=dry_run,
             prune=prune,
         )
-    except (FileError, SecretsError, UnicodeDecodeError) as error:
+    except (FileError, SecretsError) as error:
         _stop(error)
     finally:
         await engine.dispose()
@@ -138,7 +158,8 @@ def migrate(config: Path | None, database: str | None) -> None:
     from tollbridge.storage.migrate import migrate as run
 
     settings = _settings(config, database=database)
-    asyncio.run(run(settings.database))
+    with _database():
+        asyncio.run(run(settings.database))
     click.echo("the schema is current")
 
 
@@ -154,12 +175,18 @@ def verify(config: Path | None, database: str | None) -> None:
     """Check every invariant of the books; exit 0 when all hold."""
     from tollbridge.billing.verify import verify as run
     from tollbridge.storage.engine import open_engine
+    from tollbridge.storage.migrate import schema_is_current
 
     settings = _settings(config, database=database)
+    file = settings.sqlite_path
+    if file is not None and not file.exists():
+        _stop(RuntimeError(f"there is no database {file}"))
 
     async def check() -> bool:
         engine = open_engine(settings.database)
         try:
+            if not await schema_is_current(engine):
+                _stop(RuntimeError("the schema is not this version's: run tollbridge migrate"))
             findings = await run(engine)
         finally:
             await engine.dispose()
@@ -169,7 +196,9 @@ def verify(config: Path | None, database: str | None) -> None:
             )
         return not any(finding.fatal for finding in findings)
 
-    if not asyncio.run(check()):
+    with _database():
+        right = asyncio.run(check())
+    if not right:
         sys.exit(1)
     click.echo("the books are right")
 

@@ -3,6 +3,7 @@
 Must not know any table. Two engines: SQLite (embedded) and PostgreSQL (architecture.md, "Storage").
 """
 
+import re
 import sqlite3
 from typing import Any
 
@@ -25,6 +26,18 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (
 """What a database that is down, locked or restarting may raise through an engine."""
 
 _BUSY_TIMEOUT_MS = 5000
+_REASON_MAX = 200
+_WRAPPED = re.compile(r"^<class '[\w.]+'>: ")
+
+
+def reason_of(error: Exception) -> str:
+    """Return in a few words why a database cannot be used: the driver's, without statement or URL."""
+    origin = getattr(error, "orig", None) or error
+    if isinstance(origin, OSError) and origin.strerror:
+        return origin.strerror
+    # SQLAlchemy's wrapper of asyncpg begins with the class of what it wraps.
+    text = _WRAPPED.sub("", str(origin)).partition("\n")[0].strip()
+    return text[:_REASON_MAX] or type(origin).__name__
 
 
 def driver_url(url: str) -> URL:
