@@ -35,7 +35,7 @@ _HEAD = {"object": "chat.completion.chunk", "created": 1, "model": "gpt-test"}
 _USAGE = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
 
 
-@dataclass
+@dataclass(repr=False)
 class Aviary(Till):
     """A till that is watched for canaries: all are alike, so that one search finds any."""
 

@@ -45,7 +45,7 @@ def called(body: bytes | Mapping[str, Any], path: str = CHAT, *lines: str) -> by
     return request(path, raw, BEARER, *lines)
 
 
-@dataclass
+@dataclass(repr=False)
 class Till:
     """A serving gateway, its vendor, and the connections that a test opened."""
 

@@ -130,9 +130,7 @@ def test_wrong_values_name_the_field(name, value):
 
 
 def test_stream_options_that_name_a_thing_twice_are_refused():
-    body = (
-        b'{"model":"m","messages":[{}],"stream_options":{"include_usage":true,"include_usage":false}}'
-    )
+    body = b'{"model":"m","messages":[{}],"stream_options":{"include_usage":true,"include_usage":false}}'
     with pytest.raises(FieldError):
         read_ask(peek(body))
 

@@ -5,7 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tollbridge.storage.engine import driver_url, open_engine
+from tollbridge.storage.engine import driver_url, open_engine, reason_of
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,37 @@ async def test_errors_do_not_show_parameters(engine: AsyncEngine):
                 text("INSERT INTO nowhere VALUES (:secret)"), {"secret": "hush"}
             )
     assert "hush" not in str(caught.value)
+
+
+async def test_the_reason_is_the_drivers_alone(tmp_path):
+    (tmp_path / "junk.db").write_bytes(b"no database")
+    engine = open_engine(f"sqlite:///{tmp_path}/junk.db")
+    with pytest.raises(DBAPIError) as caught:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 'CANARY'"))
+    await engine.dispose()
+    assert reason_of(caught.value) == "file is not a database"
+
+
+async def test_the_reason_of_postgresql_names_no_password(postgres_url: str):
+    wrong = postgres_url.rpartition("/")[0].replace("postgres@", "postgres:CANARY@") + "/absent"
+    engine = open_engine(wrong)
+    with pytest.raises(Exception, match="absent") as caught:
+        async with engine.connect():
+            pass
+    await engine.dispose()
+    assert reason_of(caught.value) == 'database "absent" does not exist'
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(111, "Connection refused"), "Connection refused"),
+        (OSError("odd"), "odd"),
+        (ValueError(), "ValueError"),
+        (ValueError("first\nsecond"), "first"),
+        (ValueError("x" * 999), "x" * 200),
+    ],
+)
+def test_a_reason_is_always_one_short_line(error: Exception, reason: str):
+    assert reason_of(error) == reason

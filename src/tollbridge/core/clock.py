@@ -34,7 +34,9 @@ class _IdSource:
         self._last = 0
 
     def next(self) -> int:
-        fresh = (now_ms() - _ID_EPOCH_MS << _ID_RANDOM_BITS) | int.from_bytes(os.urandom(3), "big") >> 2
+        fresh = (now_ms() - _ID_EPOCH_MS << _ID_RANDOM_BITS) | int.from_bytes(
+            os.urandom(3), "big"
+        ) >> 2
         with self._lock:
             self._last = fresh if fresh > self._last else self._last + 1
             return self._last

@@ -192,7 +192,7 @@ def read_reply(body: bytes) -> ReplyFacts:
     quick = quick_facts(body)
     if quick is not None:
         model, usage, text_bytes = quick
-        return ReplyFacts(model, usage, True, True, False, text_bytes)  # noqa: FBT003
+        return ReplyFacts(model, usage, True, True, False, text_bytes)
     reply = decoded(body)
     if reply is None:
         return ReplyFacts()

@@ -76,9 +76,7 @@ class Offers:
         """Find the channel and the model of a call, and check that the key may use both."""
         key, name = call.key, call.ask.model
         if key.models and name not in key.models:
-            raise ApiError(
-                Kind.MODEL_NOT_ALLOWED, facts={"model": name, "key_last6": key.last6}
-            )
+            raise ApiError(Kind.MODEL_NOT_ALLOWED, facts={"model": name, "key_last6": key.last6})
         if key.channel_id is None:
             call.channel, model = _offer(call)
         else:

@@ -43,7 +43,9 @@ def known_client(headers: Mapping[bytes, bytes]) -> str:
     name = _seen_agents.get(agent)
     if name is None:
         lowered = agent.lower()
-        name = next((known for mark, known in _CLIENTS if mark in lowered), "other" if agent else "")
+        name = next(
+            (known for mark, known in _CLIENTS if mark in lowered), "other" if agent else ""
+        )
         if len(_seen_agents) < _SEEN_AGENTS_MAX and len(agent) <= _SEEN_AGENT_BYTES:
             _seen_agents[agent] = name
     return name

@@ -12,8 +12,7 @@ from tollbridge.upstreams.target import Target
 # What a client may tell the upstream besides the body; everything else stays here.
 _PASSED_HEADERS = (b"openai-beta",)
 _FIXED_LINES = (
-    b"\r\ncontent-type: application/json\r\naccept-encoding: identity\r\n"
-    b"user-agent: tollbridge\r\n"
+    b"\r\ncontent-type: application/json\r\naccept-encoding: identity\r\nuser-agent: tollbridge\r\n"
 )
 
 
