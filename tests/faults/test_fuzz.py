@@ -24,6 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BROKE = "sk-broke-" + "0" * 32
 PATHS = [CHAT, "/v1/completions"]
 EXAMPLES = 300
+ANSWER_S = 0.05
 fuzzed = settings(
     max_examples=EXAMPLES,
     derandomize=True,
@@ -153,6 +154,20 @@ spoken = st.sampled_from(
         "application/json", "127.0.0.1, ::1", "",
     ]
 )  # fmt: skip
+harmless = st.tuples(token, st.text("abc 019-_;=", max_size=40)).map(
+    lambda pair: f"x-{pair[0]}: {pair[1]}"
+)
+PRICED = json.dumps({"model": "gpt-test", "messages": [{}], "prompt": "hi"}).encode()
+FRAMED = [
+    (body, framing)
+    for raw in (PRICED, b"{}")
+    for body, framing in (
+        (raw, f"content-length: {len(raw)}"),
+        (b"%x\r\n%b\r\n0\r\n\r\n" % (len(raw), raw), "transfer-encoding: chunked"),
+        (b"1;x=y\r\n%b\r\n%x\r\n%b\r\n0\r\nx: y\r\n\r\n" % (raw[:1], len(raw) - 1, raw[1:]),
+         "transfer-encoding: chunked"),
+    )
+]  # fmt: skip
 line = st.tuples(known | token, spoken | value).map(lambda pair: f"{pair[0]}: {pair[1]}")
 target = st.one_of(
     st.sampled_from([*PATHS, "/v1/models", "/v1/balance", "/healthz", "/", "*", "//v1/models"]),
@@ -163,17 +178,32 @@ method = st.sampled_from(["POST", "GET", "HEAD", "PUT", "OPTIONS", "CONNECT", "p
 version = st.sampled_from(["HTTP/1.1"] * 6 + ["HTTP/1.0", "HTTP/2.0", "HTTP/1.9", "http/1.1", ""])
 
 
+MUTATIONS = ("method", "target", "version", "line", "known line", "drop", "body", "ends")
+
+
 @st.composite
 def requests(draw: Callable[..., Any]) -> bytes:
-    """Draw the text of a request, whose parts need not fit together, and its body."""
-    first = f"{draw(method)} {draw(target)} {draw(version)}"
-    lines = draw(st.lists(line, max_size=8))
-    if draw(st.booleans()):
-        lines = ["host: a", "content-length: 2", f"authorization: Bearer {BROKE}", *lines]
-    end = draw(st.sampled_from(["\r\n"] * 5 + ["\n", "\r"]))
-    head = end.join((first, *lines, "", "")).encode("latin-1")
-    body = draw(st.sampled_from([b"{}", b"", b"2\r\n{}\r\n0\r\n\r\n", b"0\r\n\r\n"]) | st.binary())
-    return head + body
+    """Draw the text of a request that is right but for a few things, which need not fit together."""
+    changed = draw(st.lists(st.sampled_from(MUTATIONS), max_size=4))
+    words = ["POST", draw(st.sampled_from(PATHS)), "HTTP/1.1"]
+    for at, (name, strategy) in enumerate(
+        (("method", method), ("target", target), ("version", version))
+    ):
+        if name in changed:
+            words[at] = draw(strategy)
+    body, framing = draw(st.sampled_from(FRAMED))
+    lines = ["host: a", framing, f"authorization: Bearer {BROKE}"]
+    for change in changed:
+        if "line" in change:
+            lines.append(draw(harmless if change == "line" else line))
+        elif change == "drop" and lines:
+            lines.pop(draw(st.integers(0, len(lines) - 1)))
+        elif change == "body":
+            body = draw(st.sampled_from([body * 2, body[:-1], b""]) | st.binary())
+    end = draw(st.sampled_from(["\n", "\r"])) if "ends" in changed else "\r\n"
+    return (
+        end.join((" ".join(words), *draw(st.permutations(lines)), "", "")).encode("latin-1") + body
+    )
 
 
 async def judge_bytes(till: Till, raw: bytes, cuts: list[int]) -> None:
@@ -185,8 +215,13 @@ async def judge_bytes(till: Till, raw: bytes, cuts: list[int]) -> None:
             client.send(raw[at:cut])
             await client.writer.drain()
             at = cut
+    # Who has said his last word may not be answered, so an answer gets a moment first.
+    said = b""
+    with contextlib.suppress(TimeoutError, ConnectionError):
+        said = await asyncio.wait_for(client.reader.read(65_536), ANSWER_S)
+    with contextlib.suppress(OSError):
         client.writer.write_eof()
-    said = await client.rest()
+    said += await client.rest()
     client.cut()
     till.clients.remove(client)
     for status in statuses(said):
