@@ -1,4 +1,4 @@
-"""Gives the tests of this folder a stage with the settings that their module names.
+"""Gives the tests of this folder a stage with the settings that their module names, or a till.
 
 Modules that name the same settings share one, because starting a gateway takes its time.
 """
@@ -10,6 +10,10 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.stage import Scene, Stage, playing, staged
+from tests.faults.till import shared_till, till
+
+# The tests of bad input and the fuzzing have a till instead of a stage.
+__all__ = ["scene", "shared_till", "stages", "till"]
 
 Stages = Callable[[Mapping[str, str]], Awaitable[Stage]]
 
