@@ -12,6 +12,12 @@ from tollbridge.core.errors import ApiError, Kind
 from tollbridge.identity.keys import KeyRecord, KeyStore
 
 
+def recognise(headers: Mapping[bytes, bytes], query: bytes, keys: KeyStore) -> KeyRecord | None:
+    """Return the record of a presented key that is known already; None says to `authenticate`."""
+    record = keys.cached(presented_secret(headers, query))
+    return record if isinstance(record, KeyRecord) else None
+
+
 async def authenticate(headers: Mapping[bytes, bytes], query: bytes, keys: KeyStore) -> KeyRecord:
     """Return the record of the presented key, which may still be one that must not be used.
 

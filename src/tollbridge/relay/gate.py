@@ -19,7 +19,7 @@ from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal, peek
 from tollbridge.relay.call import Call
 from tollbridge.relay.exchange import Exchange
 
-__all__ = ["Offers", "authenticate", "check_key", "read_body"]
+__all__ = ["Offers", "authenticate", "check_key", "read_body", "recognise"]
 
 _OFFERS_MAX = 10_000
 _PEEK_MESSAGES = {
@@ -29,6 +29,11 @@ _PEEK_MESSAGES = {
     Refusal.NOT_OBJECT: "The request body must be a JSON object.",
     Refusal.TOO_DEEP: "The request body is nested too deeply.",
 }
+
+
+def recognise(exchange: Exchange, keys: KeyStore) -> KeyRecord | None:
+    """Return the key's record when it is known without asking anybody, else None."""
+    return presented.recognise(exchange.headers, exchange.query, keys)
 
 
 def authenticate(exchange: Exchange, keys: KeyStore) -> Coroutine[Any, Any, KeyRecord]:

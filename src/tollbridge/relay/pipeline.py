@@ -71,7 +71,11 @@ class Relay:
             return
         outlet = Outlet(call, self._loop, self._settings.heartbeat_s) if call.ask.stream else None
         try:
-            await self._run(call, outlet)
+            await self._reserve.hold(call)
+            if outlet is None:
+                await self._unary(call)
+            else:
+                await self._stream(call, outlet)
         except ApiError as error:
             self._fail(call, outlet, error)
         except BaseException as error:
@@ -90,19 +94,14 @@ class Relay:
             raise ApiError(Kind.DRAINING)
         if not self._ledger.ready:
             raise ApiError(Kind.DATABASE_DOWN)
-        call.key = await gate.authenticate(call.exchange, self._keys)
-        gate.check_key(call.key, call.exchange.peer, call.at_ms)
+        exchange, keys = call.exchange, self._keys
+        # Nearly every key is known by now, so there is seldom anything to wait for.
+        call.key = gate.recognise(exchange, keys) or await gate.authenticate(exchange, keys)
+        gate.check_key(call.key, exchange.peer, call.at_ms)
         gate.read_body(call)
         self._offers.choose(call)
         self._attempts.must_have_account(call)
         call.bill = make_bill(call)
-
-    async def _run(self, call: Call, outlet: Outlet | None) -> None:
-        await self._reserve.hold(call)
-        if outlet is None:
-            await self._unary(call)
-        else:
-            await self._stream(call, outlet)
 
     async def _unary(self, call: Call) -> None:
         leash = Leash(self._loop, call.exchange.task, self._settings.drain_cap_s)

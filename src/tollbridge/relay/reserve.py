@@ -39,7 +39,9 @@ class Reserve:
             (key.wallet_id,) if key.limit_purse_id is None else (key.wallet_id, key.limit_purse_id)
         )
         self._measure_input(call)
-        await self._affordable(call)
+        free = self._ledger.free(call.purses)
+        if free is None or not self._bound(call, free):
+            await self._afford(call)
         if self._ledger.must_wait(call.purses, call.amount):
             await self._hold_first(call)
         else:
@@ -66,11 +68,8 @@ class Reserve:
             estimate_tokens(len(body) - blobs.bytes) + blobs.count * _BLOB_ESTIMATE_TOKENS,
         )
 
-    async def _affordable(self, call: Call) -> None:
-        """Bound the call by what is free; only figures just read may refuse it."""
-        free = self._ledger.free(call.purses)
-        if free is not None and self._bound(call, free):
-            return
+    async def _afford(self, call: Call) -> None:
+        """Bound the call by figures just read: only they may refuse it."""
         free = await self._look(call)
         if not self._bound(call, free):
             raise self._unaffordable(call, free)
@@ -79,9 +78,7 @@ class Reserve:
         self._ask(call)
         if (await self._result(call)).ok:
             return
-        free = await self._look(call)
-        if not self._bound(call, free):
-            raise self._unaffordable(call, free)
+        await self._afford(call)
         self._ask(call)
         result = await self._result(call)
         if not result.ok:
