@@ -224,6 +224,25 @@ def test_a_choice_follows_the_snapshot_and_the_key_of_each_call(offers):
     assert chosen(auto, one, offers=offers) == "one"
 
 
+def test_within_one_snapshot_no_key_gets_what_was_chosen_for_another(offers):
+    catalogue = snapshot(
+        channel(1, "one"),
+        channel(2, "vip", groups=frozenset({"vip"}), multiplier=Multiplier(1, 2)),
+    )
+
+    def chosen_for(**values):
+        call = asked(by=key(**values), catalogue=catalogue)
+        gate.read_body(call)
+        offers.choose(call)
+        return call.channel.name
+
+    for _ in range(2):
+        assert chosen_for(channel_id=None) == "one"
+        assert chosen_for(channel_id=None, user_group="vip") == "vip"
+        assert chosen_for(channel_id=2) == "vip"
+        assert chosen_for(channel_id=1, user_group="vip") == "one"
+
+
 @given(
     st.lists(
         st.tuples(
