@@ -63,7 +63,11 @@ def test_a_canary_in_a_name_is_found(tmp_path: Path, folder: bool):
     assert len(in_files(tmp_path, spellings(CANARY))) == 1
 
 
-@pytest.mark.parametrize("value", [TOLD, TOLD.encode(), "x" * 4000 + TOLD + "x" * 4000])
+@pytest.mark.parametrize(
+    "value",
+    [TOLD, TOLD.encode(), "x" * 4000 + TOLD + "x" * 4000],
+    ids=["text", "bytes", "long"],
+)
 def test_a_canary_in_a_table_is_found(tmp_path: Path, value: object):
     database = tmp_path / "a.db"
     with contextlib.closing(sqlite3.connect(database)) as connection:

@@ -67,6 +67,7 @@ def test_unknown_encodings(encoding):
         (b"deflate", zlib.compress(b"x") + b"junk"),
         (b"gzip", gzip.compress(b"x" * 99)[:-8] + b"\0" * 8),
     ],
+    ids=["no-magic", "after-gzip", "after-deflate", "wrong-sum"],
 )
 def test_junk(encoding, data):
     with pytest.raises(BadEncodingError):
