@@ -10,7 +10,7 @@ import pytest
 from tests.faults.till import BEARER, CHAT, Till, answered_while, called, refused, request
 from tests.services.gateway import KEY, chat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HIDDEN = called(chat("hidden"))
 GOOD = HIDDEN.partition(b"\r\n\r\n")[2]

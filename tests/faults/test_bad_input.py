@@ -8,7 +8,7 @@ import pytest
 from tests.faults.till import BEARER, CHAT, Till, answered_while, called, refused, request
 from tests.services.gateway import chat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 COMPLETIONS = "/v1/completions"
 MODEL = b'"model":"gpt-test"'

@@ -15,7 +15,7 @@ from tests.edge.lane import Answer
 from tests.faults.till import CHAT, Till, called, open_till, refused, request
 from tests.services.gateway import KEY, catalogue, chat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 GOOD = json.dumps(chat()).encode()
 WORDS = ("expired", "disabled", "walled", "narrow", "auto", "suspended", "broke")
@@ -49,7 +49,7 @@ def configuration(vendor: str, **site: Any) -> str:
     )
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def shared_till(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Till]:
     """Run a gateway that has every kind of key."""
     async with open_till(tmp_path_factory.mktemp("keys")) as one:

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.till import BEARER, CHAT, Till, refused, request
 from tests.services.gateway import KEY, chat
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BODY = str(chat()).replace("'", '"').encode()
 MEANT = {

@@ -29,11 +29,11 @@ from tests.faults.till import CHAT, request
 from tests.services.gateway import chat
 from tollbridge.demo.fake_reply import recording
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 STREAM = [False, True]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def aviary(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Aviary]:
     """Run one gateway for the module; it is searched once more when it has ended."""
     folder = tmp_path_factory.mktemp("aviary")

@@ -14,7 +14,7 @@ from tests.faults.aviary import JSON, Aviary, open_aviary, prompt, spelt
 from tests.services.gateway import chat
 from tollbridge.demo.fake_reply import recording
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BREAKING = '''
     """Runs at the start of a process: gives the route of chat a dialect that breaks on demand."""
@@ -71,7 +71,7 @@ BREAKING = '''
 '''
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def aviary(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Aviary]:
     """Run a gateway with the dialect that breaks."""
     async with open_aviary(tmp_path_factory.mktemp("breaks"), BREAKING) as one:

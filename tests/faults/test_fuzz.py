@@ -16,10 +16,10 @@ import pytest_asyncio
 from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 
-from tests.faults.till import CHAT, HURRY, Till, open_till, refused, request
+from tests.faults.till import CHAT, Till, refused, request
 from tests.services.gateway import KEY, catalogue
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 BROKE = "sk-broke-" + "0" * 32
 PATHS = [CHAT, "/v1/completions"]
@@ -33,19 +33,17 @@ fuzzed = settings(
 long_fuzzed = settings(fuzzed, max_examples=100 * EXAMPLES, derandomize=False)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_till(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Till]:
-    """Run a gateway with a second user, who has no money."""
-    async with open_till(tmp_path_factory.mktemp("fuzz"), environ=HURRY) as one:
-        vendor = one.gateway.rows("SELECT base_url FROM accounts")[0]["base_url"]
-        broke = '[[user]]\nemail = "broke@example.com"\n[[user.key]]\nname = "broke"\n'
-        broke += f'secret = "{BROKE}"\nchannel = "main"\n'
-        await asyncio.to_thread(one.gateway.apply, catalogue(vendor) + broke)
-        asked = request(CHAT, b"{}", f"authorization: Bearer {BROKE}")
-        async with asyncio.timeout(10):
-            while (await one.ask(asked)).status != 400:
-                await asyncio.sleep(0.02)
-        yield one
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def broke(shared_till: Till) -> None:
+    """Give the gateway a second user, who has no money."""
+    vendor = shared_till.gateway.rows("SELECT base_url FROM accounts")[0]["base_url"]
+    user = '[[user]]\nemail = "broke@example.com"\n[[user.key]]\nname = "broke"\n'
+    user += f'secret = "{BROKE}"\nchannel = "main"\n'
+    await asyncio.to_thread(shared_till.gateway.apply, catalogue(vendor) + user)
+    asked = request(CHAT, b"{}", f"authorization: Bearer {BROKE}")
+    async with asyncio.timeout(10):
+        while (await shared_till.ask(asked)).status != 400:
+            await asyncio.sleep(0.02)
 
 
 # ---------------------------------------------------------------- bodies
@@ -260,8 +258,8 @@ async def test_any_bytes_are_answered_for_long(shared_till: Till, raw: bytes, cu
     await judge_bytes(shared_till, raw, cuts)
 
 
-@pytest_asyncio.fixture(autouse=True, loop_scope="module")
-async def nothing_charged(shared_till: Till) -> AsyncIterator[None]:
+@pytest_asyncio.fixture(autouse=True, loop_scope="session")
+async def nothing_charged(shared_till: Till, broke: None) -> AsyncIterator[None]:
     """Fail a test whose examples moved money, reached the vendor, or hurt the process."""
     async with shared_till.untouched():
         yield

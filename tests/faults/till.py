@@ -158,14 +158,14 @@ async def answered_while(client: Client, pieces: Iterable[bytes]) -> Answer:
         return await client.answer()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def shared_till(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Till]:
-    """Run one gateway for all tests of a module."""
+    """Run one gateway for all modules that need nothing special, as starting one takes its time."""
     async with open_till(tmp_path_factory.mktemp("till"), environ=HURRY) as one:
         yield one
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def till(shared_till: Till) -> AsyncIterator[Till]:
     """Hand the gateway over, and fail the test when it moved money or hurt the process."""
     async with shared_till.untouched():
