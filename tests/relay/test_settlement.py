@@ -272,3 +272,11 @@ async def test_tokens_that_are_not_sold_cost_nothing_beside_the_fee():
     async with Desk() as desk:
         desk.settlement.complete(await desk.held(catalogue=free), USED, 0, None)
         assert desk.row["charge"] == 1
+
+
+@pytest.mark.parametrize("said", ["x" * 201, "a name with blanks", "naïve", "line\nbreak", ""])
+async def test_what_cannot_be_a_model_name_is_not_kept(said):
+    async with Desk() as desk:
+        call = await desk.held()
+        desk.settlement.complete(call, USED, 0, said)
+        assert desk.row["model_answered"] is None

@@ -22,6 +22,7 @@ from tollbridge.relay.exchange import Exchange
 __all__ = ["Offers", "authenticate", "check_key", "read_body", "recognise"]
 
 _OFFERS_MAX = 10_000
+_NAME_MAX = 200
 _PEEK_MESSAGES = {
     Refusal.EMPTY: "The request has no body; send a JSON object.",
     Refusal.NOT_UTF8: "The request body is not valid UTF-8.",
@@ -109,7 +110,9 @@ def _offer(call: Call) -> tuple[Channel, Model]:
     key, snapshot, name = call.key, call.snapshot, call.ask.model
     facts = {"model": name, "key_last6": key.last6}
     channels = _open_to(key, snapshot)
-    serving = [channel for channel in channels if channel.serves(name)]
+    # Under a wildcard any text is a name, and names are kept: only what can be one is.
+    can_be_name = len(name) <= _NAME_MAX and name.isprintable()
+    serving = [channel for channel in channels if can_be_name and channel.serves(name)]
     model = snapshot.model(name)
     if not serving or model is None:
         facts["nearest"] = _nearest(snapshot, channels, name)

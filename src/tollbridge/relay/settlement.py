@@ -5,6 +5,7 @@ here exactly once; it hands the ledger a settle (or a record, when nothing was h
 """
 
 import asyncio
+import re
 
 import msgspec
 
@@ -19,6 +20,7 @@ from tollbridge.relay.meter import estimated_usage, own_cost, with_request
 from tollbridge.storage.ledger_items import Settle
 
 _CLIENT_CLOSED = 499
+_MODEL_NAME = re.compile(r"[!-~]{1,200}")
 
 
 class Settlement:
@@ -126,7 +128,7 @@ class Settlement:
             error_kind=error_kind,
             flags=flags,
             usage=usage,
-            model_answered=model_answered,
+            model_answered=_model_name(model_answered),
             list_cost=list_nano,
             own_cost=own_cost(list_nano, account.cost) if account else 0,
             held=call.amount,
@@ -134,6 +136,13 @@ class Settlement:
             total_ms=int((now - call.started_at) * 1000),
             attempts=_attempts(call),
         )
+
+
+def _model_name(answered: str | None) -> str | None:
+    """An upstream's model name is free text: only what can be a name is worth a column."""
+    if answered is None or _MODEL_NAME.fullmatch(answered) is None:
+        return None
+    return answered
 
 
 def _state_of_nothing(call: Call, error: ApiError) -> str:
