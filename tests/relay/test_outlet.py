@@ -50,6 +50,7 @@ async def test_the_last_frames_end_the_answer():
 async def test_an_answer_that_is_all_tail_has_a_head_as_well():
     it = Open()
     it.outlet.end(FRAME)
+    assert it.outlet.started
     assert it.client.events == ["start", "finish"]
     assert it.client.sent == FRAME
 

@@ -97,6 +97,19 @@ async def test_content_that_nobody_here_can_see_is_bounded_by_the_context_window
         assert call.input_estimate < 1_000
 
 
+async def test_an_embedded_picture_is_estimated_by_the_piece_and_bounded_by_its_cap():
+    async with Desk(w1=10**12) as desk:
+        data = "data:image/png;base64,iVBORw0KGgo" + "A" * 4_000
+        picture = {"type": "image_url", "image_url": {"url": data}}
+        body = chat(messages=[{"role": "user", "content": [picture]}])
+        wide = snapshot(models=(model(context=10**6),))
+        call = admitted(body, catalogue=wide)
+        await desk.reserve.hold(call)
+        assert call.has_media
+        assert 50_000 < call.input_bound < 50_200
+        assert 1_000 < call.input_estimate < 1_100
+
+
 async def test_the_first_call_of_a_wallet_looks_and_then_waits_for_nobody():
     async with Desk(w1=10**9) as desk:
         await desk.reserve.hold(admitted())
