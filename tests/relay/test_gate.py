@@ -342,6 +342,16 @@ def test_a_model_by_wildcard_is_sold_under_the_name_that_was_asked():
     assert (call.model.name, call.ask.model) == ("gpt-test-*", "gpt-test-2026")
 
 
+@pytest.mark.parametrize("name", ["gpt-" + "x" * 200, "gpt-\n", "gpt-\x00"])
+def test_under_a_wildcard_not_every_text_is_a_name(name):
+    call = asked(
+        chat(model=name),
+        catalogue=snapshot(channel(models=["gpt-*"]), models=(model("gpt-*"),)),
+    )
+    gate.read_body(call)
+    assert refusal(call).kind is Kind.MODEL_UNKNOWN
+
+
 def test_an_output_limit_above_the_models_is_refused_and_its_own_is_not():
     assert admitted(chat(max_completion_tokens=1_000)).ask.limit == 1_000
     call = asked(chat(max_completion_tokens=1_001))
