@@ -193,12 +193,13 @@ def test_an_auto_key_gets_the_cheapest_channel_that_serves_the_model():
         channel(4, "cheaper but off", multiplier=Multiplier(1, 9), enabled=False),
         channel(5, "cheaper but mute", multiplier=Multiplier(1, 9),
                 surfaces=frozenset({Surface.MESSAGES})),
+        channel(7, "cheaper but empty", multiplier=Multiplier(1, 9), accounts=()),
         channel(6, "cheaper but private", multiplier=Multiplier(1, 9), groups=frozenset({"vip"})),
     )  # fmt: skip
     auto = key(channel_id=None)
     assert chosen(auto, *channels) == "cheap"
     assert chosen(replace(auto, user_group="vip"), *channels) == "cheaper but private"
-    assert chosen(auto, *channels, channel(7, "free", multiplier=Multiplier(0, 1))) == "free"
+    assert chosen(auto, *channels, channel(8, "free", multiplier=Multiplier(0, 1))) == "free"
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**9), st.integers(1, 10**9)), min_size=1, max_size=6))

@@ -293,6 +293,17 @@ async def test_a_call_that_is_cancelled_is_void_and_its_client_is_told(floor, bo
     assert (floor.row["charge"], floor.row["error_kind"]) == (0, "internal")
 
 
+async def test_a_stream_that_is_cancelled_is_paid_for_what_it_showed(floor):
+    client = floor.call(chat(stream=True, fake={**FAKE, "event_delay_ms": 50}))
+    await until(lambda: client.sent)
+    client.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await client.task
+    await until(lambda: floor.row["end_state"] == "partial")
+    assert 0 < floor.row["charge"] <= COST
+    assert b"[DONE]" not in client.sent
+
+
 async def test_a_fault_of_ours_is_told_without_a_word_of_what_it_was(floor):
     floor.world.snapshot = floor.catalogue(count=1)
     broken = replace(floor.world.snapshot.channels[1].accounts[0], base_url="CANARY")

@@ -125,8 +125,9 @@ def _offer(call: Call) -> tuple[Channel, Model]:
         raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
     if model.price is None or not is_priced(model.price):
         raise ApiError(Kind.MODEL_UNPRICED, facts=facts)
-    # An `auto` key gets the cheapest channel that serves the model.
-    cheapest = min(speaking, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
+    # An `auto` key gets the cheapest channel that serves the model and has somebody to ask.
+    staffed = [channel for channel in speaking if channel.accounts] or speaking
+    cheapest = min(staffed, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
     return cheapest, model
 
 

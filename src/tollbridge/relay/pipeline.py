@@ -155,7 +155,13 @@ class Relay:
             pump.stop()
             raise
         pump.release()
-        await pump.ended
+        try:
+            await pump.ended
+        except asyncio.CancelledError:
+            # The process ends in the middle: what was streamed is paid for, nothing more.
+            pump.stop()
+            self._settle_stream(call, pump)
+            raise
         settle = self._settle_stream(call, pump)
         if await self._durable(call, settle) is not None and pump.complete:
             outlet.end(pump.last_frames())
