@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from ipaddress import ip_network
@@ -49,6 +50,9 @@ _UNUSABLE: tuple[type[Exception], ...] = (*DATABASE_ERRORS, LedgerBroken)
 _EXIT_BROKEN = 70
 # Calls make few cycles; the default threshold would walk the heap hundreds of times a second.
 _GC_THRESHOLD = 50_000
+# The loop gives the interpreter up between callbacks anyway; being made to in the middle of one only
+# costs a switch to the writer and back (measured: 8 to 10 % of a call's CPU at 64 calls at a time).
+_SWITCH_INTERVAL_S = 0.05
 
 
 class CannotServe(Exception):
@@ -230,6 +234,7 @@ async def _serve(settings: Settings, path: Path, on_ready: Callable[[str], None]
         gc.collect()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD, 20, 20)
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
         def ready() -> None:
             if on_ready is not None:
