@@ -4,10 +4,12 @@ Children are bound once and then found in a dict: a labelled look-up costs more 
 come from our own code, but a label set that grows is cut off all the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _MOST_CHILDREN = 200
 _OTHER = "other"
@@ -22,12 +24,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
-        self._requests = Counter(
-            "tollbridge_requests_total",
-            "Calls by surface and how they ended.",
-            ("surface", "outcome"),
-            registry=registry,
-        )
+        self._ended = _EndedCalls()
+        registry.register(self._ended)
         self._failures = Counter(
             "tollbridge_upstream_failures_total",
             "Failed attempts at upstream accounts, by reason.",
@@ -57,7 +55,6 @@ class Metrics:
             buckets=_BATCH,
             registry=registry,
         )
-        self._request_children: dict[tuple[str, str], Callable[[], None]] = {}
         self._failure_children: dict[str, Callable[[], None]] = {}
         # Bound methods, so that callers in the call path pay for the count alone.
         self.hold_refused: Callable[[], None] = self._hold_refused.inc
@@ -67,10 +64,12 @@ class Metrics:
 
     def request_done(self, surface: str, outcome: str) -> None:
         """Count a call that has ended."""
-        count = self._request_children.get((surface, outcome))
-        if count is None:
-            count = self._bind_request(surface, outcome)
-        count()
+        counts = self._ended.counts
+        which = (surface, outcome)
+        if which in counts:
+            counts[which] += 1
+        else:
+            self._ended.begin(which)
 
     def upstream_failed(self, reason: str) -> None:
         """Count a failed attempt."""
@@ -88,19 +87,39 @@ class Metrics:
         """Return the text that /metrics answers, of type `content_type`."""
         return generate_latest(self.registry)
 
-    def _bind_request(self, surface: str, outcome: str) -> Callable[[], None]:
-        if len(self._request_children) >= _MOST_CHILDREN:
-            return self._requests.labels(_OTHER, _OTHER).inc
-        count: Callable[[], None] = self._requests.labels(surface, outcome).inc
-        self._request_children[surface, outcome] = count
-        return count
-
     def _bind_failure(self, reason: str) -> Callable[[], None]:
         if len(self._failure_children) >= _MOST_CHILDREN:
             return self._failures.labels(_OTHER).inc
         count: Callable[[], None] = self._failures.labels(reason).inc
         self._failure_children[reason] = count
         return count
+
+
+class _EndedCalls(Collector):
+    """The count that every call pays for: plain integers, made into samples at a scrape.
+
+    Written by the event loop's thread alone, so that it needs no lock.
+    """
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+
+    def begin(self, which: tuple[str, str]) -> None:
+        """Count the first call of its kind; past the limit of kinds all are one kind."""
+        if len(self.counts) >= _MOST_CHILDREN:
+            which = (_OTHER, _OTHER)
+        self.counts[which] = self.counts.get(which, 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the samples."""
+        family = CounterMetricFamily(
+            "tollbridge_requests",
+            "Calls by surface and how they ended.",
+            labels=("surface", "outcome"),
+        )
+        for labels, count in self.counts.copy().items():
+            family.add_metric(labels, count)
+        yield family
 
 
 def _counter(registry: CollectorRegistry, name: str, text: str) -> Counter:

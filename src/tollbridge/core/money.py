@@ -34,9 +34,12 @@ def parse_usd(text: str) -> int:
 
 def format_usd(nano: int) -> str:
     """Return nano-dollars as an exact decimal string with at least two decimals, "-" if negative."""
-    whole, rest = divmod(abs(nano), NANO)
-    decimals = f"{rest:09d}".rstrip("0").ljust(_SHOWN_DECIMALS, "0")
-    return f"{'-' if nano < 0 else ''}{whole}.{decimals}"
+    if nano < 0:
+        return "-" + format_usd(-nano)
+    decimals = f"{nano % NANO:09d}".rstrip("0")
+    return (
+        f"{nano // NANO}.{decimals if len(decimals) > 1 else decimals.ljust(_SHOWN_DECIMALS, '0')}"
+    )
 
 
 def ceil_div(a: int, b: int) -> int:

@@ -36,6 +36,9 @@ class Billed(NamedTuple):
 _NOTHING = Billed(0, 0)
 
 
+_HELD = HoldResult(ok=True, short=None)
+
+
 class OpenHold(NamedTuple):
     """A hold as the books have it."""
 
@@ -126,7 +129,7 @@ class Batch:
                 return HoldResult(ok=False, short=purse)
         self._reserve(item.purses, item.amount)
         self.made[item.tid] = OpenHold(item.tid, item.purses, item.amount, 0, item.at_ms, item.bill)
-        return HoldResult(ok=True, short=None)
+        return _HELD
 
     def _reserve(self, purses: tuple[int, ...], amount: int) -> None:
         for purse in purses:
@@ -149,7 +152,7 @@ class Batch:
             bill=item.bill if item.covered >= hold.covered else hold.bill,
         )
         (self.made if item.tid in self.made else self.changed)[item.tid] = changed
-        return HoldResult(ok=True, short=None)
+        return _HELD
 
     def _settle(self, item: Settle) -> SettleResult:
         hold = self._find(item.tid)
