@@ -31,6 +31,8 @@ class Dialect(Protocol):
     """One metered surface."""
 
     surface: Surface
+    surface_name: str
+    """The surface as text: asking an enum for its value costs as much as a look-up."""
     upstream_path: bytes
 
     def read_ask(self, top: TopLevel) -> Asked:
@@ -54,6 +56,7 @@ class Dialect(Protocol):
 
 class _Chat:
     surface = Surface.CHAT
+    surface_name = Surface.CHAT.value
     upstream_path = b"/v1/chat/completions"
 
     def read_ask(self, top: TopLevel) -> ChatAsk:
@@ -88,6 +91,7 @@ class _Chat:
 
 class _Completions:
     surface = Surface.CHAT
+    surface_name = Surface.CHAT.value
     upstream_path = b"/v1/completions"
 
     def read_ask(self, top: TopLevel) -> CompletionAsk:

@@ -11,7 +11,7 @@ from typing import Any
 from tollbridge.billing.pricing import is_priced
 from tollbridge.catalog.snapshot import Channel, Model, Snapshot
 from tollbridge.catalog.visibility import open_channels
-from tollbridge.core.errors import ApiError, Kind, Surface
+from tollbridge.core.errors import ApiError, Kind
 from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.identity.presented import check_key
@@ -76,7 +76,7 @@ class Offers:
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
-        self._found: dict[tuple[int, str, Surface], tuple[Channel, Model]] = {}
+        self._found: dict[tuple[int, str, str], tuple[Channel, Model]] = {}
 
     def choose(self, call: Call) -> None:
         """Find the channel and the model of a call, and check that the key may use both."""
@@ -96,7 +96,7 @@ class Offers:
         if call.snapshot is not self._snapshot:
             self._snapshot = call.snapshot
             self._found.clear()
-        which = (channel_id, call.ask.model, call.dialect.surface)
+        which = (channel_id, call.ask.model, call.dialect.surface_name)
         found = self._found.get(which)
         if found is None:
             found = _offer(call)

@@ -208,7 +208,7 @@ class Relay:
 
     def _refuse(self, call: Call, error: ApiError) -> None:
         """Answer a call that was not admitted; it leaves no trace but a count."""
-        self._metrics.request_done(call.dialect.surface.value, error.kind.value)
+        self._metrics.request_done(call.dialect.surface_name, error.kind.value)
         self._answer_error(call, self._rendered(call, error))
 
     @staticmethod

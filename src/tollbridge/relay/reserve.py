@@ -175,7 +175,7 @@ def make_bill(call: Call) -> Bill:
         account_id=None,
         model_asked=call.ask.model,
         model_sent=call.ask.model,
-        surface=call.dialect.surface.value,
+        surface=call.dialect.surface_name,
         platform=channel.platform,
         stream=call.ask.stream,
         price_id=call.price.id,

@@ -78,7 +78,7 @@ class Settlement:
         else:
             # In the queue this comes after the hold, so it also ends one that is on its way.
             self._ledger.settle(call.tid, 0, row)
-        self._metrics.request_done(call.dialect.surface.value, state)
+        self._metrics.request_done(call.dialect.surface_name, state)
 
     def _charge(
         self,
@@ -105,7 +105,7 @@ class Settlement:
         if model_answered and model_answered != call.bill.model_sent:
             flags.append("model_mismatch")
         ending = self._ending(call, state, status, used, model_answered, tuple(flags), list_nano)
-        self._metrics.request_done(call.dialect.surface.value, state)
+        self._metrics.request_done(call.dialect.surface_name, state)
         return self._ledger.settle(call.tid, cost, usage_row(call.bill, ending))
 
     def _ending(
