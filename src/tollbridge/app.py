@@ -163,6 +163,7 @@ class Gateway:
 
     def _refresh_gauges(self) -> None:
         self.metrics.holds_open.set(self._node.book.open_holds)
+        self.metrics.queue_depth.set(self._node.queued)
         self.metrics.streams_open.set(self.load.open_streams)
 
     def _broken(self, reason: str) -> None:

@@ -146,3 +146,15 @@ async def test_a_client_that_left_gets_nothing_and_the_tick_still_comes():
     await asyncio.wait_for(ticked.wait(), 30)
     it.outlet.end(FRAME)
     assert it.client.events == []
+
+
+async def test_ticks_come_at_their_own_pace_without_a_heartbeat():
+    it = Open()
+    it.outlet.close()
+    ticks = []
+    outlet = Outlet(it.call, asyncio.get_running_loop(), LONG, 0.01)
+    outlet.tick = lambda: ticks.append(1)
+    while len(ticks) < 3:
+        await asyncio.sleep(0.01)
+    assert it.client.events == []
+    outlet.close()

@@ -77,6 +77,11 @@ class SqliteNode:
         self.ledger.start(self._writer)
         return self.ledger
 
+    @property
+    def queued(self) -> int:
+        """How many writes wait for a commit (for the gauge)."""
+        return 0 if self._writer is None else self._writer.queued
+
     async def stop(self, timeout_s: float) -> bool:
         """Write what is queued and let go of the file; return whether all of it was in time.
 

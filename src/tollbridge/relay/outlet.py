@@ -5,6 +5,7 @@ know where frames come from.
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from tollbridge.core.errors import ApiError, render_in_band
@@ -13,19 +14,36 @@ from tollbridge.relay.replies import HEARTBEAT, SSE_HEADERS, tracing
 
 
 class Outlet:
-    """The client's side of one stream. `tick` is called at least once each `beat_s` seconds."""
+    """The client's side of one stream. `tick` is called at least once each `tick_s` seconds."""
 
-    __slots__ = ("_beat_s", "_call", "_loop", "_over", "_timer", "_touched", "started", "tick")
+    __slots__ = (
+        "_beat_s",
+        "_call",
+        "_loop",
+        "_over",
+        "_tick_s",
+        "_timer",
+        "_touched",
+        "started",
+        "tick",
+    )
 
-    def __init__(self, call: Call, loop: asyncio.AbstractEventLoop, beat_s: float) -> None:
+    def __init__(
+        self,
+        call: Call,
+        loop: asyncio.AbstractEventLoop,
+        beat_s: float,
+        tick_s: float = math.inf,
+    ) -> None:
         self._call = call
         self._loop = loop
         self._beat_s = beat_s
+        self._tick_s = tick_s
         self._touched = loop.time()
         self._over = False
         self.started = False
         self.tick: Callable[[], None] | None = None
-        self._timer: asyncio.TimerHandle | None = loop.call_later(beat_s, self._look)
+        self._timer: asyncio.TimerHandle | None = loop.call_later(min(beat_s, tick_s), self._look)
 
     def send(self, data: bytes) -> None:
         """Pass frames on; the first ones take the head with them."""
@@ -81,4 +99,6 @@ class Outlet:
             self.send(HEARTBEAT)
             quiet_s = 0.0
         if not self._over:
-            self._timer = self._loop.call_later(self._beat_s - quiet_s, self._look)
+            self._timer = self._loop.call_later(
+                min(self._beat_s - quiet_s, self._tick_s), self._look
+            )

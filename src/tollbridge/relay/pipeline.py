@@ -69,7 +69,12 @@ class Relay:
             _log.error("call failed", tid=call.tid, fault=type(error).__name__, exc_info=True)
             self._refuse(call, ApiError(Kind.INTERNAL))
             return
-        outlet = Outlet(call, self._loop, self._settings.heartbeat_s) if call.ask.stream else None
+        settings = self._settings
+        outlet = (
+            Outlet(call, self._loop, settings.heartbeat_s, settings.checkpoint_s)
+            if call.ask.stream
+            else None
+        )
         try:
             await self._reserve.hold(call)
             if outlet is None:

@@ -81,6 +81,11 @@ class GroupCommit:
         """Whether the thread runs."""
         return self._thread.is_alive()
 
+    @property
+    def queued(self) -> int:
+        """How many items wait for a commit (for the gauge)."""
+        return self._queue.qsize()
+
     def submit(self, item: Item) -> None:
         """Queue an item; its result is published on the loop. Call it from the loop."""
         self._queue.put(item)
