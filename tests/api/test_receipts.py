@@ -1,6 +1,7 @@
 """Proof that a receipt can be recomputed by hand and that only its owner sees it."""
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -111,7 +112,8 @@ async def test_nothing_of_the_operators_is_shown(shop: Shop):
         text = (await client.get(f"/v1/receipts/{tid}")).text
     assert "hidden-account" not in text
     assert "own_cost" not in text
-    assert "777" not in text
+    # As a value: a tid is random hex and may well hold these digits.
+    assert not re.search(r'[":]777[",}]', text)
 
 
 async def refused(shop: Shop, tid: str, secret: str = DEMO) -> str:

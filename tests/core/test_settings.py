@@ -51,6 +51,22 @@ DEFAULTS = {
     "heartbeat_s": 10,
     "shutdown_grace_s": 60,
     "max_attempts": 3,
+    "slice_tokens": 2048,
+    "node_beat_s": 5,
+    "node_dead_s": 30,
+    "work": True,
+    "audit_every_s": 3600,
+    "disk_alert_bytes": 1 << 30,
+    "alert_mail_to": "",
+    "alert_webhook_url": "",
+    "alert_webhook_secret": "",
+    "mail_from": "tollbridge@localhost",
+    "smtp_host": "",
+    "smtp_port": 587,
+    "smtp_security": "starttls",
+    "smtp_user": "",
+    "smtp_password": "",
+    "mail_folder": "var/mail",
 }
 
 

@@ -168,6 +168,37 @@ class Settings(BaseSettings):
         60, description="How long running calls may finish at shutdown, in seconds."
     )
 
+    slice_tokens: int = Field(
+        2048, ge=16, le=10_000_000, description="Output that a stream's first hold pays for."
+    )
+    node_beat_s: _Seconds = Field(5, description="Time between two beats of a node, in seconds.")
+    node_dead_s: _Seconds = Field(
+        30, description="Silence of a node after which its calls are reclaimed, in seconds."
+    )
+    work: bool = Field(True, description="Whether serve does background work too.")
+    audit_every_s: _Seconds = Field(
+        3600, description="Time between two checks of the books by the worker, in seconds."
+    )
+    disk_alert_bytes: int = Field(
+        _GIB, ge=0, le=1 << 50, description="Free disk below which operators are alerted, in bytes."
+    )
+    alert_mail_to: str = Field("", description="Addresses alerted by mail, comma between; or none.")
+    alert_webhook_url: str = Field("", repr=False, description="URL that alerts are posted to.")
+    alert_webhook_secret: str = Field(
+        "", repr=False, description="Secret that signs the alerts posted to the webhook."
+    )
+    mail_from: str = Field("tollbridge@localhost", description="Sender of mail.")
+    smtp_host: str = Field("", description="Mail server; empty: mail is written to mail_folder.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_security: Literal["none", "starttls", "tls"] = Field(
+        "starttls", description="Encryption towards the mail server: none, starttls or tls."
+    )
+    smtp_user: str = Field("", description="User at the mail server; empty: none is named.")
+    smtp_password: str = Field("", repr=False, description="Password at the mail server.")
+    mail_folder: str = Field(
+        "var/mail", description="Folder that mail is written to without a mail server."
+    )
+
     @field_validator("database")
     @classmethod
     def _known_engine(cls, url: str) -> str:

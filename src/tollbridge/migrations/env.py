@@ -5,16 +5,16 @@ import re
 from alembic import context
 from sqlalchemy import Connection
 
-from tollbridge.storage import ledger_tables, tables
+from tollbridge.storage import ledger_tables, query_tables, tables, work_tables
 from tollbridge.storage.metadata import metadata
 
-_PARTITION = re.compile(r"usage_(default|\d{6})")
+_PARTITION = re.compile(r"(usage|call_index)_(default|\d{6})")
 # Importing the tables is what fills the MetaData.
-_DECLARED = (tables.users, ledger_tables.purse)
+_DECLARED = (tables.users, ledger_tables.purse, query_tables.call_index, work_tables.job)
 
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:
-    """Return whether a thing found in the database is compared: partitions of usage are not."""
+    """Return whether a thing found in the database is compared: partitions are not."""
     return kind != "table" or name is None or _PARTITION.fullmatch(name) is None
 
 

@@ -27,8 +27,10 @@ purse = Table(
     Column("period_start", BigInteger, nullable=False, server_default="0"),
     Column("available", BigInteger, nullable=False),
     Column("held", BigInteger, nullable=False),
+    # What a budget's period began with, changes included: spent = granted - available.
+    Column("granted", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("kind", "owner_id", "period_start"),
-    CheckConstraint("kind IN ('wallet', 'key_limit')", name="kind"),
+    CheckConstraint("kind IN ('wallet', 'key_limit', 'key_budget')", name="kind"),
     CheckConstraint("available >= 0", name="available"),
     CheckConstraint("held >= 0", name="held"),
     CheckConstraint("available >= held", name="covered"),
@@ -42,7 +44,9 @@ hold = Table(
     metadata,
     Column("tid", TID, primary_key=True),
     Column("wallet_id", BigInteger, nullable=False),
+    # The purses of the key besides: its limit, its budget, or both.
     Column("key_purse_id", BigInteger),
+    Column("other_purse_id", BigInteger),
     Column("amount", BigInteger, nullable=False),
     Column("covered", BigInteger, nullable=False),
     Column("node_id", BigInteger, nullable=False),
@@ -110,6 +114,15 @@ usage = Table(
     ),
     sqlite_with_rowid=False,
     postgresql_partition_by="RANGE (tid)",
+)
+
+# What the worker has not yet taken into the query tables: a row for every usage row that was made
+# or changed, in the same transaction. A tid may stand here twice.
+usage_feed = Table(
+    "usage_feed",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("tid", TID, nullable=False),
 )
 
 # Append-only double entry: one row is one transfer, so the books balance by construction.

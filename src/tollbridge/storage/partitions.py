@@ -1,4 +1,4 @@
-"""Owns the monthly partitions of `usage` on PostgreSQL. SQLite has none.
+"""Owns the monthly partitions of tables keyed by tid on PostgreSQL. SQLite has none.
 
 A partition is a range of tids, whose first 12 hex digits are milliseconds since 1970. The
 migration makes the first ones, upkeep makes later ones, well before their month begins.
@@ -17,26 +17,26 @@ _TID_TAIL = "0" * 20
 
 
 class Partition(NamedTuple):
-    """One month of usage: tids from `lower` (included) to `upper` (excluded)."""
+    """One month of a table: tids from `lower` (included) to `upper` (excluded)."""
 
     name: str
     lower: str
     upper: str
 
 
-def months_around(at_ms: int) -> list[Partition]:
-    """Return the partitions from the month before `at_ms` to twelve months after it (UTC)."""
+def months_around(at_ms: int, table: str = "usage") -> list[Partition]:
+    """Return `table`'s partitions from the month before `at_ms` to twelve months after it (UTC)."""
     today = gmtime(at_ms // 1000)
     this_month = today.tm_year * 12 + today.tm_mon - 1
     return [
-        _partition(month)
+        _partition(table, month)
         for month in range(this_month - MONTHS_BEFORE, this_month + MONTHS_AHEAD + 1)
     ]
 
 
-def _partition(month: int) -> Partition:
+def _partition(table: str, month: int) -> Partition:
     year, index = divmod(month, 12)
-    return Partition(f"usage_{year:04d}{index + 1:02d}", _first_tid(month), _first_tid(month + 1))
+    return Partition(f"{table}_{year:04d}{index + 1:02d}", _first_tid(month), _first_tid(month + 1))
 
 
 def _first_tid(month: int) -> str:
@@ -45,17 +45,19 @@ def _first_tid(month: int) -> str:
     return f"{at_ms:012x}{_TID_TAIL}"
 
 
-def create_partitions(connection: Connection, at_ms: int) -> None:
-    """Create the partitions around `at_ms` that are missing, and the default one; idempotent.
+def create_partitions(connection: Connection, at_ms: int, table: str = "usage") -> None:
+    """Create `table`'s partitions around `at_ms` that are missing, and the default one; idempotent.
 
-    Only for PostgreSQL. Rows that no month covers land in `usage_default`, so that a call is
+    Only for PostgreSQL. Rows that no month covers land in the default one, so that a call is
     never lost to a missing partition.
     """
-    connection.execute(text("CREATE TABLE IF NOT EXISTS usage_default PARTITION OF usage DEFAULT"))
-    for name, lower, upper in months_around(at_ms):
+    connection.execute(
+        text(f"CREATE TABLE IF NOT EXISTS {table}_default PARTITION OF {table} DEFAULT")
+    )
+    for name, lower, upper in months_around(at_ms, table):
         connection.execute(
             text(
-                f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF usage"
+                f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF {table}"
                 f" FOR VALUES FROM ('{lower}') TO ('{upper}')"
             )
         )

@@ -34,6 +34,9 @@ users = Table(
     Column("password_hash", Text),
     # The wallet is a purse of the ledger, which is why no foreign key reaches for it.
     Column("wallet_id", BigInteger, nullable=False),
+    Column("rpm", Integer, nullable=False, server_default="0"),
+    Column("tpm", BigInteger, nullable=False, server_default="0"),
+    Column("concurrency", Integer, nullable=False, server_default="0"),
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("email"),
     UniqueConstraint("email_norm"),
@@ -86,6 +89,9 @@ accounts = Table(
     Column("cost_den", BigInteger, nullable=False),
     Column("stops_on_abort", Boolean, nullable=False),
     Column("enabled", Boolean, nullable=False),
+    Column("rpm", Integer, nullable=False, server_default="0"),
+    Column("tpm", BigInteger, nullable=False, server_default="0"),
+    Column("concurrency", Integer, nullable=False, server_default="0"),
     Column("created_ms", BigInteger, nullable=False),
     UniqueConstraint("channel_id", "name"),
     CheckConstraint("weight > 0", name="weight"),
@@ -149,6 +155,9 @@ api_keys = Table(
     # What a lowered limit could not take back because it was spent already.
     Column("limit_excess_nano", BigInteger, nullable=False, server_default="0"),
     Column("limit_purse_id", BigInteger),
+    # Null = no budget. Each period has a purse of its own.
+    Column("budget_nano", BigInteger),
+    Column("budget_period", String(8)),
     Column("expires_ms", BigInteger),
     Column("ips", Text, nullable=False),
     # '[]' = every model of the channel.
