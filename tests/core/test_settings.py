@@ -220,7 +220,8 @@ def test_every_setting_is_described(name):
 
 
 def test_figures_have_their_unit_in_the_name():
-    plain = {"port", "workers", "max_headers", "upstream_pool_idle", "hold_share", "max_attempts"}
+    plain = {"port", "smtp_port", "workers", "work", "max_headers", "upstream_pool_idle"}
+    plain |= {"hold_share", "max_attempts"}
     for name, default in DEFAULTS.items():
         if isinstance(default, int) and name not in plain:
             assert name.endswith(("_s", "_bytes", "_tokens", "_nano"))
