@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.storage.tables import change, site
-from tollbridge.storage.unit_of_work import reading, take_turns, writing
+from tollbridge.storage.unit_of_work import reading, take_turns, working, writing
 
 
 async def state(engine: AsyncEngine) -> tuple[int, list[str]]:
@@ -43,6 +43,23 @@ async def test_a_rollback_inside_keeps_nothing_and_is_no_change(engine: AsyncEng
     async with writing(engine) as connection:
         await connection.execute(row("a"))
         await connection.rollback()
+    assert await state(engine) == (1, [])
+
+
+async def test_working_commits_and_is_no_change(engine: AsyncEngine):
+    async with working(engine) as connection:
+        await connection.execute(row("a"))
+    assert await state(engine) == (1, ["a"])
+
+
+async def test_work_that_fails_keeps_nothing(engine: AsyncEngine):
+    async def fail() -> None:
+        async with working(engine) as connection:
+            await connection.execute(row("a"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     assert await state(engine) == (1, [])
 
 

@@ -22,15 +22,26 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Open a transaction that commits at the end and bumps `change.version`.
 
     An exception rolls all of it back. So does `await connection.rollback()` inside: nothing is
-    kept then and the version stays. On SQLite the write lock is taken at the start, because a
-    reader that turns writer is refused when somebody else has written in between.
+    kept then and the version stays.
+    """
+    async with working(engine) as connection:
+        yield connection
+        if connection.in_transaction():
+            await connection.execute(update(change).values(version=change.c.version + 1))
+
+
+@asynccontextmanager
+async def working(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Open a transaction that commits at the end and is no change of the catalogue.
+
+    For jobs, beats and statistics: nobody has to read the catalogue again for them. On SQLite the
+    write lock is taken at the start, because a reader that turns writer is refused when somebody
+    else has written in between.
     """
     async with engine.connect() as plain:
         connection = await plain.execution_options(**{WRITES: True})
         async with connection.begin():
             yield connection
-            if connection.in_transaction():
-                await connection.execute(update(change).values(version=change.c.version + 1))
 
 
 @asynccontextmanager
