@@ -69,6 +69,11 @@ RECORD = KeyRecord(
     rpm=0,
     tpm=0,
     concurrency=0,
+    user_rpm=0,
+    user_tpm=0,
+    user_concurrency=0,
+    budget_nano=None,
+    budget_period=None,
 )
 
 

@@ -61,12 +61,14 @@ def snapshot(*channels: Channel, models: tuple[Model, ...] = (), **site: Any) ->
 
 
 def key(**values: Any) -> KeyRecord:
-    """Return a key that is bound to channel 1 and has no limit."""
+    """Return a key that is bound to channel 1 and has neither limits nor a budget."""
     facts = {
         "id": 11, "user_id": 12, "wallet_id": WALLET, "limit_purse_id": None, "name": "a key",
         "last6": "abc123", "channel_id": 1, "enabled": True, "user_active": True,
         "user_group": "default", "user_role": "user", "expires_ms": None, "ips": (),
         "models": frozenset(), "may_pin": False, "rpm": 0, "tpm": 0, "concurrency": 0,
+        "user_rpm": 0, "user_tpm": 0, "user_concurrency": 0,
+        "budget_nano": None, "budget_period": None,
     }  # fmt: skip
     return KeyRecord(**{**facts, **values})
 

@@ -110,4 +110,7 @@ def _account(row: RowMapping, platform: str, channel_proxy: str, secrets: Secret
         proxy=open_sealed(secrets, "account", row, "proxy") or channel_proxy,
         cost=Multiplier(row["cost_num"], row["cost_den"]),
         stops_on_abort=row["stops_on_abort"],
+        rpm=row["rpm"],
+        tpm=row["tpm"],
+        concurrency=row["concurrency"],
     )

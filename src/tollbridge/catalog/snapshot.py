@@ -21,7 +21,10 @@ _NAME_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One upstream credential. `proxy` is the one to use: its own or its channel's, "" = direct."""
+    """One upstream credential. `proxy` is the one to use: its own or its channel's, "" = direct.
+
+    `rpm`, `tpm` and `concurrency` are 0 where there is no limit.
+    """
 
     id: int
     channel_id: int
@@ -35,6 +38,9 @@ class Account:
     proxy: str = field(repr=False)
     cost: Multiplier
     stops_on_abort: bool
+    rpm: int = 0
+    tpm: int = 0
+    concurrency: int = 0
 
 
 @dataclass(frozen=True, slots=True)

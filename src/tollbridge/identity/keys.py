@@ -35,7 +35,9 @@ class _Missing(Enum):
 class KeyRecord:
     """A key and its user as calls need them. `channel_id` None is auto; times in milliseconds.
 
-    `models` empty: all of the channel. `limit_purse_id` is None where the key has no limit.
+    `models` empty: all of the channel. `limit_purse_id` is None where the key has no limit, and
+    `budget_nano` and `budget_period` (day, week or month) where it has no budget. Limits of the
+    rate are 0 where there is none; those of the user hold for all the user's keys together.
     """
 
     id: int
@@ -56,6 +58,11 @@ class KeyRecord:
     rpm: int
     tpm: int
     concurrency: int
+    user_rpm: int
+    user_tpm: int
+    user_concurrency: int
+    budget_nano: int | None
+    budget_period: str | None
 
 
 Cached: TypeAlias = KeyRecord | Literal[_Missing.MISSING] | None
@@ -173,6 +180,9 @@ _QUERY = select(
     users.c.status,
     users.c.group_name,
     users.c.role,
+    users.c.rpm.label("user_rpm"),
+    users.c.tpm.label("user_tpm"),
+    users.c.concurrency.label("user_concurrency"),
 ).join_from(api_keys, users, api_keys.c.user_id == users.c.id)
 
 
@@ -196,4 +206,9 @@ def _record(row: RowMapping) -> KeyRecord:
         rpm=row["rpm"],
         tpm=row["tpm"],
         concurrency=row["concurrency"],
+        user_rpm=row["user_rpm"],
+        user_tpm=row["user_tpm"],
+        user_concurrency=row["user_concurrency"],
+        budget_nano=row["budget_nano"],
+        budget_period=row["budget_period"],
     )
