@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.api.app import make_api
 from tollbridge.api.services import ApiServices
+from tollbridge.billing.budgets import Budgets
 from tollbridge.billing.node import SqliteNode
 from tollbridge.catalog.loader import load_snapshot
 from tollbridge.catalog.snapshot import Snapshot
@@ -98,7 +99,15 @@ class Gateway:
         )
         await self._watcher.start()
         self._client = Http1Client(_upstream_limits(settings))
-        self._relay = Relay(self._world, ledger, self._keys, self._client, settings, self.metrics)
+        self._relay = Relay(
+            self._world,
+            ledger,
+            self._keys,
+            self._client,
+            settings,
+            self.metrics,
+            Budgets(self._engine),
+        )
         self._api = make_api(
             ApiServices(
                 engine=self._engine,

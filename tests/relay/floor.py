@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from tests.relay.calls import LIMIT, WALLET, account, channel, chat, key, snapshot
-from tests.relay.paper import paper_ledger
+from tests.relay.paper import no_budgets, paper_ledger
 from tests.relay.visitor import SECRET, Visitor
 from tollbridge.catalog.snapshot import Snapshot
 from tollbridge.core.metrics import Metrics
@@ -59,6 +59,7 @@ class Floor:
             self.client,
             self.settings,
             self.metrics,
+            no_budgets(),
         )
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -6,7 +6,9 @@ A test decides when it writes, and may put an answer of its own in place of the 
 from typing import Any
 
 from tests.billing.ledgers import Gauges
+from tollbridge.billing.budgets import Budgets
 from tollbridge.billing.ledger import Ledger
+from tollbridge.storage.engine import open_engine
 from tollbridge.storage.ledger_batch import Batch, Billed, OpenHold
 from tollbridge.storage.ledger_items import (
     USAGE_COLUMNS,
@@ -82,3 +84,8 @@ def paper_ledger(**purses: int) -> tuple[Ledger, PaperWriter]:
     writer = PaperWriter(ledger, {int(name[1:]): amount for name, amount in purses.items()})
     ledger.start(writer)
     return ledger, writer
+
+
+def no_budgets() -> Budgets:
+    """Return the budgets of a database that nobody opens: for keys that have none."""
+    return Budgets(open_engine("sqlite:///:memory:"))

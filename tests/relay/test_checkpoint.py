@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from tests.relay.calls import INPUT_NANO, OUTPUT_NANO, admitted, channel, chat, price, snapshot
 from tests.relay.calls import model as a_model
-from tests.relay.paper import paper_ledger
+from tests.relay.paper import no_budgets, paper_ledger
 from tests.storage.books import run
 from tollbridge.billing.bill import unpack
 from tollbridge.catalog.prices import Rates
 from tollbridge.core.money import Multiplier
 from tollbridge.core.settings import Settings
 from tollbridge.relay.checkpoint import Checkpoints
+from tollbridge.relay.purses import Purses
 from tollbridge.relay.reserve import Reserve
 from tollbridge.storage.ledger_items import Update
 
@@ -28,7 +29,7 @@ class Running:
         self.step_nano = step_nano
 
     async def __aenter__(self):
-        await Reserve(self.ledger, Settings()).hold(self.call)
+        await Reserve(self.ledger, Settings(), Purses(no_budgets())).hold(self.call)
         self.points = Checkpoints(self.call, self.ledger, self.step_nano)
         return self
 

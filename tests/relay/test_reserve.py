@@ -19,13 +19,14 @@ from tests.relay.calls import (
     price,
     snapshot,
 )
-from tests.relay.paper import REFUSED, paper_ledger
+from tests.relay.paper import REFUSED, no_budgets, paper_ledger
 from tests.storage.books import run
 from tollbridge.billing.bill import unpack
 from tollbridge.catalog.prices import Rates
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.money import parse_usd
 from tollbridge.core.settings import Settings
+from tollbridge.relay.purses import Purses
 from tollbridge.relay.reserve import Reserve, make_bill
 from tollbridge.storage.ledger_items import Hold, HoldResult, Look, Poisoned
 
@@ -37,7 +38,8 @@ class Desk:
 
     def __init__(self, share=1, floor=100, **purses):
         self.ledger, self.writer = paper_ledger(**purses)
-        self.reserve = Reserve(self.ledger, Settings(hold_share=share, hold_floor_tokens=floor))
+        settings = Settings(hold_share=share, hold_floor_tokens=floor)
+        self.reserve = Reserve(self.ledger, settings, Purses(no_budgets()))
 
     async def __aenter__(self):
         return self

@@ -17,7 +17,7 @@ from tests.relay.calls import (
     price,
     snapshot,
 )
-from tests.relay.paper import paper_ledger
+from tests.relay.paper import no_budgets, paper_ledger
 from tests.storage.books import run
 from tollbridge.catalog.prices import Rates
 from tollbridge.core.errors import ApiError, Kind
@@ -25,6 +25,7 @@ from tollbridge.core.metrics import Metrics
 from tollbridge.core.money import Multiplier
 from tollbridge.core.settings import Settings
 from tollbridge.protocols.usage import Usage
+from tollbridge.relay.purses import Purses
 from tollbridge.relay.reserve import Reserve
 from tollbridge.relay.settlement import Settlement
 from tollbridge.storage.ledger_items import Record, Settle
@@ -52,7 +53,7 @@ class Desk:
     async def held(self, **values):
         """Return a call that an account answered while its hold stood."""
         call = admitted(chat(stream=True), **values)
-        await Reserve(self.ledger, Settings()).hold(call)
+        await Reserve(self.ledger, Settings(), Purses(no_budgets())).hold(call)
         call.account = call.channel.accounts[0]
         call.bill.account_id = call.account.id
         call.attempts.append(OK)

@@ -7,12 +7,13 @@ from typing import Any
 import msgspec
 
 from tests.relay.calls import admitted, chat, visitor_of
-from tests.relay.paper import paper_ledger
+from tests.relay.paper import no_budgets, paper_ledger
 from tollbridge.core.settings import Settings
 from tollbridge.protocols.chat_normal import Identity
 from tollbridge.relay.checkpoint import Checkpoints
 from tollbridge.relay.dialects import CHAT
 from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.purses import Purses
 from tollbridge.relay.reserve import Reserve
 from tollbridge.relay.stream import StreamPump
 
@@ -90,7 +91,7 @@ class Scene:
 
     async def __aenter__(self) -> "Scene":
         loop = asyncio.get_running_loop()
-        await Reserve(self.ledger, Settings()).hold(self.call)
+        await Reserve(self.ledger, Settings(), Purses(no_budgets())).hold(self.call)
         self.outlet = Outlet(self.call, loop, LONG)
         tap = CHAT.tap(self.call.ask, self.call.channel.accounts[0], Identity("c", 0, "gpt-test"))
         points = Checkpoints(self.call, self.ledger, self._step_nano)

@@ -6,6 +6,7 @@ the files that it calls.
 
 import asyncio
 
+from tollbridge.billing.budgets import Budgets
 from tollbridge.billing.ledger import DatabaseDown, Ledger
 from tollbridge.core.clock import new_tid
 from tollbridge.core.errors import ApiError, Kind, Rendered, render
@@ -19,6 +20,7 @@ from tollbridge.relay.call import Call
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.leash import Leash
 from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.purses import Purses
 from tollbridge.relay.replies import header_lines, settled, tracing
 from tollbridge.relay.reserve import Reserve, make_bill
 from tollbridge.relay.routes import match
@@ -42,6 +44,7 @@ class Relay:
         client: Http1Client,
         settings: Settings,
         metrics: Metrics,
+        budgets: Budgets,
     ) -> None:
         self._world = world
         self._ledger = ledger
@@ -50,7 +53,7 @@ class Relay:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         self._offers = gate.Offers()
-        self._reserve = Reserve(ledger, settings)
+        self._reserve = Reserve(ledger, settings, Purses(budgets))
         self._attempts = Attempts(client, ledger, settings, metrics)
         self._settlement = Settlement(ledger, metrics)
 

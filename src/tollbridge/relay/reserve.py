@@ -15,6 +15,7 @@ from tollbridge.core.settings import Settings
 from tollbridge.protocols.blobs import scan
 from tollbridge.relay.call import Call
 from tollbridge.relay.meter import estimate_tokens, known_client
+from tollbridge.relay.purses import Purses, shortage
 from tollbridge.storage.ledger_items import HoldResult, Poisoned
 
 _BLOB_ESTIMATE_TOKENS = 1_000
@@ -25,19 +26,18 @@ _ADVICE_TOKENS = 16
 class Reserve:
     """Sets money aside for calls."""
 
-    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+    def __init__(self, ledger: Ledger, settings: Settings, purses: Purses) -> None:
         self._ledger = ledger
         self._settings = settings
+        self._purses = purses
 
     async def hold(self, call: Call) -> None:
         """Bound the call and ask for its hold; wait for it where money is short (step 3).
 
-        Raises ApiError balance_insufficient, key_limit_reached or database_down.
+        Raises ApiError balance_insufficient, key_limit_reached, budget_reached or database_down.
         """
-        key = call.key
-        call.purses = (
-            (key.wallet_id,) if key.limit_purse_id is None else (key.wallet_id, key.limit_purse_id)
-        )
+        known = self._purses.known(call.key, call.at_ms)
+        call.purses = known or await self._purses.find(call.key, call.at_ms)
         self._measure_input(call)
         free = self._ledger.free(call.purses)
         if free is None or not self._bound(call, free):
@@ -148,14 +148,14 @@ class Reserve:
         return min(call.purses, key=lambda purse: self._ledger.free((purse,)) or 0)
 
     def _short(self, call: Call, purse: int | None, affordable: int) -> ApiError:
-        of_key = purse is not None and purse == call.key.limit_purse_id
-        kind = Kind.KEY_LIMIT_REACHED if of_key else Kind.BALANCE_INSUFFICIENT
+        short = shortage(call.key, purse, call.at_ms)
         free = max(self._ledger.free(call.purses) or 0, 0)
         advice = f" With max_tokens of {affordable} or less it would fit." if affordable > 0 else ""
-        whose = "The key's spending limit" if of_key else "The balance"
         return ApiError(
-            kind,
-            f"{whose} does not cover this call: ${format_usd(free)} is free.{advice}",
+            short.kind,
+            f"{short.whose} does not cover this call: ${format_usd(free)} is free."
+            f"{advice}{short.advice}",
+            retry_after_s=short.retry_after_s,
             facts={"key_last6": call.key.last6, "model": call.ask.model},
         )
 

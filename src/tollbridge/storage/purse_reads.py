@@ -1,4 +1,4 @@
-"""Owns the reading of purses: their figures, what was ever credited, a key's limit.
+"""Owns the reading of purses: their figures, what was ever credited, a key's limit and budget.
 
 Reads only. All of it must come from one transaction to fit together. Amounts are nano-dollars.
 """
@@ -23,6 +23,22 @@ class LimitRow(NamedTuple):
 
     limit: int
     excess: int
+
+
+class BudgetRow(NamedTuple):
+    """A key's budget for each day, week or month."""
+
+    budget: int
+    period: str
+
+
+class BudgetPurse(NamedTuple):
+    """The purse of a key's budget for one period: `granted - available` of it is spent."""
+
+    id: int
+    available: int
+    held: int
+    granted: int
 
 
 async def figures_of(connection: AsyncConnection, ids: Iterable[int]) -> dict[int, Figures]:
@@ -54,3 +70,31 @@ async def limit_of(connection: AsyncConnection, key_id: int) -> LimitRow | None:
     )
     row = (await connection.execute(query)).one_or_none()
     return LimitRow(row.limit_nano, row.limit_excess_nano) if row else None
+
+
+async def budget_of(
+    connection: AsyncConnection, key_id: int, *, lock: bool = False
+) -> BudgetRow | None:
+    """Return the budget of a key, None when it has none or is gone.
+
+    With `lock` nobody changes it before the transaction ends.
+    """
+    query = select(api_keys.c.budget_nano, api_keys.c.budget_period).where(
+        api_keys.c.id == key_id, api_keys.c.budget_nano.is_not(None)
+    )
+    query = query.with_for_update(read=True) if lock else query
+    row = (await connection.execute(query)).one_or_none()
+    return BudgetRow(row.budget_nano, row.budget_period) if row else None
+
+
+async def budget_purse(
+    connection: AsyncConnection, key_id: int, start_ms: int
+) -> BudgetPurse | None:
+    """Return the purse of the budget of a key for the period begun then; None if not yet opened."""
+    query = select(purse.c.id, purse.c.available, purse.c.held, purse.c.granted).where(
+        purse.c.kind == "key_budget",
+        purse.c.owner_id == key_id,
+        purse.c.period_start == start_ms,
+    )
+    row = (await connection.execute(query)).one_or_none()
+    return BudgetPurse(row.id, row.available, row.held, row.granted) if row else None
