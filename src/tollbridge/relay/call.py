@@ -9,8 +9,10 @@ from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot
 from tollbridge.core.clock import now_ms
 from tollbridge.identity.keys import KeyRecord
 from tollbridge.protocols.json_peek import TopLevel
+from tollbridge.protocols.usage import Usage
 from tollbridge.relay.dialects import Asked, Dialect
 from tollbridge.relay.exchange import Exchange
+from tollbridge.storage.counters import Ticket
 from tollbridge.storage.ledger_items import Hold
 
 
@@ -18,9 +20,10 @@ class Call:
     """One call. Times are loop seconds; amounts nano-dollars; sizes bytes."""
 
     __slots__ = (
-        "account", "amount", "ask", "at_ms", "attempts", "bill", "bodies", "channel", "dialect",
-        "exchange", "first_token_at", "has_media", "hold", "input_bound", "input_estimate", "key",
-        "model", "output_limit", "price", "purses", "snapshot", "started_at", "tid", "top",
+        "account", "account_ticket", "amount", "ask", "at_ms", "attempts", "bill", "bodies",
+        "channel", "dialect", "exchange", "first_token_at", "has_media", "hold", "input_bound",
+        "input_estimate", "key", "model", "output_limit", "price", "purses", "rate_lines",
+        "snapshot", "started_at", "ticket", "tid", "top", "used",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, tid: str, dialect: Dialect, started_at: float) -> None:
@@ -48,3 +51,9 @@ class Call:
         self.attempts: list[tuple[int, str, int]] = []
         self.bodies: dict[bool, bytes] = {}
         self.first_token_at: float | None = None
+        # What the limits counted: for key, user and channel, and for the account of this attempt.
+        self.ticket: Ticket | None = None
+        self.account_ticket: Ticket | None = None
+        self.rate_lines = b""
+        # What the call was charged for; None while it has come to nothing.
+        self.used: Usage | None = None

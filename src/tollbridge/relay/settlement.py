@@ -91,7 +91,7 @@ class Settlement:
         status: int,
     ) -> Settle:
         told = usage if usage is not None else estimated_usage(call.input_estimate, text_bytes)
-        used = with_request(told, call.price)
+        used = call.used = with_request(told, call.price)
         try:
             cost, list_nano = costs(used, call.price, call.channel.multiplier)
         except (AmountTooLarge, Unpriced):
