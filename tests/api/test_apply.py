@@ -75,13 +75,13 @@ async def test_a_dry_run_says_the_same_and_keeps_nothing(engine: AsyncEngine, se
     ("text", "reason"),
     [
         ("[[model]]\n" + WHOLE, "line 1: "),
-        (WHOLE.replace('channel = "main"', 'channel = "nowhere"'), "line 60: channel nowhere"),
+        (WHOLE.replace('channel = "main"', 'channel = "nowhere"'), "line 66: channel nowhere"),
         (
             SITE
             + USER.replace('channel = "main"\n', "").replace(
                 "sk-0123456789abcdef0123456789abcdef", "sk-tb-" + "A" * 46
             ),
-            "line 12: the secret of key demo was made by another installation",
+            "line 15: the secret of key demo was made by another installation",
         ),
         ("a = ", "line 1: not valid TOML"),
     ],
@@ -118,6 +118,7 @@ async def test_pruning_switches_off_and_deletes_nothing(engine: AsyncEngine, sec
     await run(engine, secrets)
     before = {name: len(rows) for name, rows in (await everything(engine)).items()}
     less = '[[user]]\nemail = "demo@example.com"\nrole = "admin"\ngroup = "vip"\n'
+    less += "rpm = 300\ntpm = 1000000\nconcurrency = 32\n"
     report = await run(engine, secrets, less, prune=True)
     assert report.lines == [
         "- model gpt-5.4: switched off",

@@ -1,11 +1,16 @@
 """Proof of the users' half of a file: credit once, keys kept or replaced, limits moved exactly."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.api.apply import apply
+from tollbridge.api.apply_users import UserWriter
+from tollbridge.billing.budgets import open_budget
+from tollbridge.catalog.file import parse_file
+from tollbridge.core.periods import period_at
 from tollbridge.core.secrets import Secrets
 from tollbridge.identity.keys import KeyStore
 from tollbridge.identity.passwords import password_matches
@@ -149,3 +154,100 @@ async def test_a_key_that_had_no_limit_gets_one(engine: AsyncEngine, secrets: Se
     found = await KeyStore(engine, secrets).find(SECRET.encode())
     assert found is not None
     assert found.limit_purse_id is not None
+
+
+LIMITS = "rpm = 5\ntpm = 6\nconcurrency = 7"
+
+
+async def test_limits_of_a_user_and_of_a_key_arrive(engine: AsyncEngine, secrets: Secrets):
+    key = f'secret = "{SECRET}"\nrpm = 1\ntpm = 2\nconcurrency = 3'
+    assert await lines(engine, secrets, file(user=LIMITS)) == ["+ user a@b.org", "+ key a@b.org/k"]
+    assert await lines(engine, secrets, file(user=LIMITS)) == ["nothing to change"]
+    dry = await apply(engine, secrets, file(user="rpm = 9", key=key), environ={}, dry_run=True)
+    changed = ["~ user a@b.org: concurrency, tpm", "~ key a@b.org/k: concurrency, rpm, tpm"]
+    assert dry.lines == [changed[0].replace(", tpm", ", rpm, tpm"), changed[1]]
+    assert await lines(engine, secrets, file(user="rpm = 5", key=key)) == changed
+    found = await KeyStore(engine, secrets).find(SECRET.encode())
+    assert found is not None
+    assert (found.rpm, found.tpm, found.concurrency) == (1, 2, 3)
+    assert (found.user_rpm, found.user_tpm, found.user_concurrency) == (5, 0, 0)
+
+
+def budget(amount: str, period: str = "day") -> str:
+    return file(key=f'secret = "{SECRET}"\nbudget = "{amount}"\nbudget_period = "{period}"')
+
+
+async def test_a_budget_arrives_and_is_named_when_it_changes(engine: AsyncEngine, secrets: Secrets):
+    assert await lines(engine, secrets, budget("5.00")) == ["+ user a@b.org", "+ key a@b.org/k"]
+    assert await lines(engine, secrets, budget("5.000")) == ["nothing to change"]
+    dry = await apply(engine, secrets, budget("6.00", "week"), environ={}, dry_run=True)
+    assert dry.lines == ["~ key a@b.org/k: budget, budget_period"]
+    found = await KeyStore(engine, secrets).find(SECRET.encode())
+    assert found is not None
+    assert (found.budget_nano, found.budget_period) == (5_000_000_000, "day")
+    assert await lines(engine, secrets, budget("6.00")) == ["~ key a@b.org/k: budget"]
+    assert await lines(engine, secrets, budget("6.00", "week")) == [
+        "~ key a@b.org/k: budget_period"
+    ]
+    assert await lines(engine, secrets, file()) == ["~ key a@b.org/k: budget, budget_period"]
+    found = await KeyStore(engine, secrets).find(SECRET.encode())
+    assert found is not None
+    assert (found.budget_nano, found.budget_period) == (None, None)
+
+
+NOON = int(datetime(2026, 2, 28, 12, tzinfo=UTC).timestamp()) * 1000
+
+
+async def match(engine: AsyncEngine, secrets: Secrets, text: str, at_ms: int = NOON) -> list[str]:
+    """Do what apply does for the users of a file, at a moment."""
+    async with writing(engine) as connection:
+        writer = UserWriter(connection, secrets, {}, {}, at_ms=at_ms, prune=False)
+        await writer.match(parse_file(text, {}).users[0])
+    return writer.lines
+
+
+async def spend_budget(engine: AsyncEngine, secrets: Secrets, spent: int, held: int) -> None:
+    """Open the budget's purse of that noon and leave it as calls would."""
+    key = await KeyStore(engine, secrets).find(SECRET.encode())
+    assert key is not None
+    assert key.budget_period is not None
+    async with writing(engine) as connection:
+        purse_id = await open_budget(connection, key, period_at(key.budget_period, NOON).start_ms)
+        changes = {"available": purse.c.granted - spent, "held": held}
+        await connection.execute(update(purse).where(purse.c.id == purse_id).values(**changes))
+
+
+async def budgets(engine: AsyncEngine) -> list[tuple[int, int, int]]:
+    """Return (available, held, granted) of the budget's purses by the beginning of their period."""
+    query = select(purse).where(purse.c.kind == "key_budget").order_by(purse.c.period_start)
+    async with reading(engine) as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    return [(row["available"], row["held"], row["granted"]) for row in rows]
+
+
+async def test_a_changed_budget_moves_the_current_purse(engine: AsyncEngine, secrets: Secrets):
+    await match(engine, secrets, budget("0.000000100"))
+    await spend_budget(engine, secrets, spent=30, held=20)
+    await match(engine, secrets, budget("0.000000100"))
+    assert await budgets(engine) == [(70, 20, 100)]
+    assert await match(engine, secrets, budget("0.000000060")) == ["~ key a@b.org/k: budget"]
+    assert await budgets(engine) == [(30, 20, 60)]
+    await match(engine, secrets, budget("0.000000010"))
+    assert await budgets(engine) == [(20, 20, 50)]
+    await match(engine, secrets, budget("0.000000200"))
+    assert await budgets(engine) == [(170, 20, 200)]
+
+
+async def test_periods_have_purses_of_their_own(engine: AsyncEngine, secrets: Secrets):
+    await match(engine, secrets, budget("0.000000100"))
+    await spend_budget(engine, secrets, spent=30, held=0)
+    await match(engine, secrets, budget("0.000000100", "month"))
+    await spend_budget(engine, secrets, spent=50, held=0)
+    await match(engine, secrets, budget("0.000000090", "day"))
+    month, day = (50, 0, 100), (60, 0, 90)
+    assert await budgets(engine) == [month, day]
+    await match(engine, secrets, file())
+    await match(engine, secrets, budget("0.000000070", "month"))
+    assert await budgets(engine) == [(20, 0, 70), day]
+    await match(engine, secrets, budget("0.000000001", "month"), NOON + 2 * 86_400_000)
+    assert await budgets(engine) == [(20, 0, 70), day]

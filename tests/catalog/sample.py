@@ -33,9 +33,9 @@ capabilities = ["images"]
 client_policy = "any"
 groups = ["default", "vip"]
 proxy = "http://me:hush@127.0.0.1:3128"
-rpm = 0
-tpm = 0
-concurrency = 0
+rpm = 600
+tpm = 2000000
+concurrency = 64
 
 [[channel.account]]
 name = "primary"
@@ -45,6 +45,9 @@ weight = 10
 priority = 1
 compatible = true
 cost = "0.5"
+rpm = 60
+tpm = 100000
+concurrency = 4
 
 [[channel.account]]
 name = "second"
@@ -59,6 +62,9 @@ role = "admin"
 group = "vip"
 password = "long enough"
 credit = "5.00"
+rpm = 300
+tpm = 1000000
+concurrency = 32
 
 [[user.key]]
 name = "demo"
@@ -69,7 +75,11 @@ ips = ["10.1.2.3", "2001:db8::/32"]
 models = ["gpt-5.4"]
 expires = 2030-01-31T00:00:00Z
 may_pin = false
-rpm = 0
+rpm = 30
+tpm = 50000
+concurrency = 2
+budget = "1.50"
+budget_period = "week"
 
 [[user.key]]
 name = "other"

@@ -4,7 +4,7 @@ import pytest
 
 from tests.catalog.sample import CHANNEL, ENVIRON, SITE
 from tollbridge.catalog.file import FileError, parse_file
-from tollbridge.catalog.plan import AccountPlan, ChannelPlan
+from tollbridge.catalog.plan import AccountPlan, ChannelPlan, LimitsPlan
 from tollbridge.core.money import Multiplier
 
 
@@ -24,8 +24,11 @@ def test_every_field_arrives():
         True,
         "",
         Multiplier(1, 2),
+        LimitsPlan(60, 100_000, 4),
     )
     assert plan.accounts[0] == first
+    assert plan.limits == LimitsPlan(600, 2_000_000, 64)
+    assert plan.accounts[1].limits == LimitsPlan()
     assert plan.accounts[1].secret == "from-the-environment"
     assert plan.accounts[1].proxy == "socks5://192.0.2.7:1080"
     assert (plan.multiplier, plan.groups) == (Multiplier(3, 20), ("default", "vip"))
@@ -42,6 +45,7 @@ def test_defaults():
         *(plan.platform, plan.surfaces, plan.models, plan.multiplier, plan.capabilities),
         *(plan.client_policy, plan.groups, plan.proxy, plan.accounts),
     )
+    assert plan.limits == LimitsPlan(0, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +67,12 @@ def test_defaults():
         ('"any"', '"codex"', 8, "later version"),
         ('"http://me:hush@127.0.0.1:3128"', '"ftp://x"', 10, "proxy"),
         ('"http://me:hush@127.0.0.1:3128"', '"http://169.254.169.254"', 10, "never dialled"),
-        ("rpm = 0", "rpm = 60", 11, "later version"),
-        ("tpm = 0", "tpm = false", 12, "later version"),
-        ("concurrency = 0", 'concurrency = "0"', 13, "later version"),
+        ("rpm = 600", "rpm = -1", 11, "rpm must be from 0"),
+        ("tpm = 2000000", "tpm = false", 12, "whole number"),
+        ("concurrency = 64", 'concurrency = "0"', 13, "whole number"),
+        ("rpm = 60\ntpm = 1", "rpm = 10000001\ntpm = 1", 23, "rpm must be from 0 to 10000000"),
+        ("tpm = 100000\n", "tpm = 0.5\n", 24, "whole number"),
+        ("concurrency = 4\n", "concurrency = 1000001\n", 25, "concurrency must be from 0"),
         ('name = "second"', 'name = "primary"', 1, "account primary is named twice"),
         ('base_url = "http://127.0.0.1:9000/"', "", 15, "needs base_url"),
         ("http://127.0.0.1:9000/", "http://x/v1", 17, "without /v1"),
@@ -84,7 +91,7 @@ def test_defaults():
         ('secret = "upstream-key"', 'secret = "ключ"', 18, "printable ASCII"),
         ('secret = "upstream-key"', 'secret = "a\\nb"', 18, "printable"),
         ('secret = "upstream-key"', "secret = 1", 18, "string"),
-        ('"SECOND_KEY"', '"NO_SUCH"', 27, "not set"),
+        ('"SECOND_KEY"', '"NO_SUCH"', 30, "not set"),
         ("weight = 10", "weight = 0", 19, "weight must be from 1"),
         ("priority = 1", "priority = 1.5", 20, "whole number"),
         ("compatible = true", "compatible = 1", 21, "true or false"),

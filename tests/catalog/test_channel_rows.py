@@ -37,6 +37,8 @@ async def test_a_second_run_changes_nothing(engine: AsyncEngine, secrets: Secret
         ('"0.15"', '"0.2"', "~ channel main: multiplier_den, multiplier_num"),
         ("me:hush", "me:other", "~ channel main: proxy"),
         ("upstream-key", "new-key", "~ account main/primary: secret"),
+        ("rpm = 600\ntpm = 2000000", "tpm = 3", "~ channel main: rpm, tpm"),
+        ("concurrency = 4\n", "", "~ account main/primary: concurrency"),
         ("compatible = true", "", "~ account main/primary: compatible, stops_on_abort"),
     ],
 )

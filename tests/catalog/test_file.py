@@ -39,12 +39,12 @@ def test_a_plan_hides_its_secrets():
         ("[site]\ntrusted_proxies = [1]", 2, "strings"),
         ('[site]\nallow_private_upstreams = "yes"', 2, "true or false"),
         (MODEL + MODEL, 15, "first on line 1"),
-        (SITE + CHANNEL + CHANNEL, 33, "channel main is named twice"),
-        (WHOLE + USER.replace("Demo@", "demo@"), 70, "user demo@example.com is named twice"),
+        (SITE + CHANNEL + CHANNEL, 36, "channel main is named twice"),
+        (WHOLE + USER.replace("Demo@", "demo@"), 80, "user demo@example.com is named twice"),
         (
             WHOLE + USER.replace("Demo@", "x@").replace("5.00", "1"),
-            77,
-            "secret is also that of line 57",
+            90,
+            "secret is also that of line 63",
         ),
     ],
 )
@@ -65,7 +65,7 @@ def test_a_file_without_site_leans_on_what_is_stored():
 
 def test_a_key_may_be_bound_to_a_channel_that_is_only_stored():
     assert parse_file(USER, {}, Known(frozenset({"main"}))).users[0].keys[0].channel == "main"
-    with pytest.raises(FileError, match="line 11: channel main is neither"):
+    with pytest.raises(FileError, match="line 14: channel main is neither"):
         parse_file(USER, {})
 
 

@@ -50,6 +50,9 @@ async def test_a_snapshot_is_what_the_file_asked_for(engine: AsyncEngine, secret
         "socks5://192.0.2.7:1080",
     )
     assert second.stops_on_abort
+    assert (main.rpm, main.tpm, main.concurrency) == (600, 2_000_000, 64)
+    assert (first.rpm, first.tpm, first.concurrency) == (60, 100_000, 4)
+    assert (second.rpm, second.tpm, second.concurrency) == (0, 0, 0)
     model = view.models["gpt-5.4"]
     assert (model.n_max, model.sizes, model.max_output) == (4, ("1024x1024",), 128_000)
     assert model.price is not None

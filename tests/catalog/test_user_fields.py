@@ -4,7 +4,7 @@ import pytest
 
 from tests.catalog.sample import USER
 from tollbridge.catalog.file import FileError, Known, parse_file
-from tollbridge.catalog.plan import KeyPlan, UserPlan
+from tollbridge.catalog.plan import BudgetPlan, KeyPlan, LimitsPlan, UserPlan
 
 KNOWN = Known(frozenset({"main"}))
 
@@ -17,8 +17,9 @@ def test_every_field_arrives():
     user = read(USER)
     assert (user.email, user.role, user.group) == ("Demo@example.com", "admin", "vip")
     assert (user.password, user.credit) == ("long enough", 5_000_000_000)
+    assert user.limits == LimitsPlan(300, 1_000_000, 32)
     assert user.keys[0] == KeyPlan(
-        line=8,
+        line=11,
         name="demo",
         secret="sk-0123456789abcdef0123456789abcdef",
         channel="main",
@@ -26,8 +27,10 @@ def test_every_field_arrives():
         expires_ms=1_896_048_000_000,
         ips=("10.1.2.3/32", "2001:db8::/32"),
         models=("gpt-5.4",),
+        limits=LimitsPlan(30, 50_000, 2),
+        budget=BudgetPlan(1_500_000_000, "week"),
     )
-    assert user.keys[1] == KeyPlan(19, "other", None, None, None, None, (), ())
+    assert user.keys[1] == KeyPlan(26, "other", None, None, None, None, (), ())
 
 
 def test_defaults():
@@ -50,22 +53,34 @@ def test_a_moment_may_be_a_string_and_have_any_offset():
         ('"long enough"', '"short"', 5, "8 to 1024"),
         ('"5.00"', "5", 6, "decimal string"),
         ('"5.00"', '"-5"', 6, "credit"),
-        ("sk-0123456789abcdef0123456789abcdef", "sk-short", 10, "at least 32"),
-        ("sk-0123456789abcdef0123456789abcdef", "sk 0123456789abcdef0123456789abc", 10, "blanks"),
-        ('channel = "main"', 'channel = "mian"', 11, "neither in this file nor known"),
-        ('"2.00"', '"2.0000000001"', 12, "limit"),
-        ('"10.1.2.3"', '"10.1.2"', 13, "addresses or networks"),
-        ('["gpt-5.4"]', '["gpt-*"]', 14, "exact names"),
-        ("2030-01-31T00:00:00Z", "2030-01-31", 15, "offset"),
-        ("2030-01-31T00:00:00Z", "2030-01-31T00:00:00", 15, "offset"),
-        ("2030-01-31T00:00:00Z", '"soon"', 15, "offset"),
-        ("2030-01-31T00:00:00Z", "1896048000", 15, "offset"),
-        ("may_pin = false", "may_pin = true", 16, "later version"),
-        ("rpm = 0", "rpm = 1", 17, "later version"),
-        ("rpm = 0", "concurrency = 2", 17, "later version"),
+        ("sk-0123456789abcdef0123456789abcdef", "sk-short", 13, "at least 32"),
+        ("sk-0123456789abcdef0123456789abcdef", "sk 0123456789abcdef0123456789abc", 13, "blanks"),
+        ('channel = "main"', 'channel = "mian"', 14, "neither in this file nor known"),
+        ('"2.00"', '"2.0000000001"', 15, "limit"),
+        ('"10.1.2.3"', '"10.1.2"', 16, "addresses or networks"),
+        ('["gpt-5.4"]', '["gpt-*"]', 17, "exact names"),
+        ("2030-01-31T00:00:00Z", "2030-01-31", 18, "offset"),
+        ("2030-01-31T00:00:00Z", "2030-01-31T00:00:00", 18, "offset"),
+        ("2030-01-31T00:00:00Z", '"soon"', 18, "offset"),
+        ("2030-01-31T00:00:00Z", "1896048000", 18, "offset"),
+        ("may_pin = false", "may_pin = true", 19, "later version"),
+        ("rpm = 300", "rpm = -1", 7, "rpm must be from 0"),
+        ("tpm = 1000000", "tpm = 1000000000001", 8, "tpm must be from 0"),
+        ("concurrency = 32", "concurrency = true", 9, "whole number"),
+        ("rpm = 30\n", 'rpm = "30"\n', 20, "whole number"),
+        ("tpm = 50000\n", "tpm = -1\n", 21, "tpm must be from 0"),
+        ("concurrency = 2\n", "concurrency = 1.5\n", 22, "whole number"),
+        ('budget = "1.50"', "budget = 1.5", 23, "decimal string"),
+        ('budget = "1.50"', 'budget = "-1"', 23, "budget"),
+        ('budget = "1.50"', 'budget = "0.00"', 23, "above 0"),
+        ('budget = "1.50"', 'budget = "9999999999999"', 23, "too large"),
+        ('budget = "1.50"\n', "", 23, "budget_period needs a budget"),
+        ('budget_period = "week"\n', "", 23, "budget needs a budget_period"),
+        ('"week"', '"year"', 24, "day, week, month"),
+        ('"week"', "7", 24, "string"),
         ('name = "other"', 'name = "demo"', 1, "key demo is named twice"),
-        ('name = "other"', "", 19, "needs name"),
-        ('name = "other"', 'nam = "x"', 20, "did you mean name?"),
+        ('name = "other"', "", 26, "needs name"),
+        ('name = "other"', 'nam = "x"', 27, "did you mean name?"),
     ],
 )
 def test_a_wrong_field_says_line_and_reason(old: str, new: str, line: int, reason: str):

@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tollbridge.billing.budgets import move_budget
 from tollbridge.billing.grants import grant, open_wallet
 from tollbridge.billing.limits import move_limit, open_limit, restart_limit
 from tollbridge.catalog.fields import FileError
 from tollbridge.catalog.plan import KeyPlan, UserPlan
 from tollbridge.core.clock import new_id
 from tollbridge.core.money import format_usd
+from tollbridge.core.periods import period_at
 from tollbridge.core.secrets import Secrets
 from tollbridge.identity.passwords import hash_password, password_matches
 from tollbridge.identity.users import (
@@ -26,6 +28,8 @@ from tollbridge.identity.users import (
     secret_columns,
 )
 from tollbridge.storage.rows import differing, to_json
+
+_BUDGET_COLUMNS = ("budget_nano", "budget_period")
 
 
 class Hashed(NamedTuple):
@@ -100,6 +104,7 @@ class UserWriter:
             "role": plan.role,
             "group_name": plan.group,
             "password_hash": hashed.fresh if hashed else None,
+            **plan.limits._asdict(),
         }
         await add_user(self._connection, user_id, plan.email, self._at_ms, columns)
         credit = ""
@@ -111,7 +116,11 @@ class UserWriter:
         return user_id
 
     async def _change(self, row: RowMapping, plan: UserPlan) -> int:
-        wanted = {"role": plan.role, "group_name": plan.group}
+        wanted = {
+            "role": plan.role,
+            "group_name": plan.group,
+            **plan.limits._asdict(),
+        }
         hashed = self._hashes.get(plan.email)
         if hashed and not await _set_meanwhile(row, plan, hashed):
             wanted["password_hash"] = hashed.fresh
@@ -136,6 +145,9 @@ class UserWriter:
             return
         changes = differing(row, wanted) | await self._limit_changes(row, key.limit)
         await change_key(self._connection, row["id"], changes)
+        if key.budget is not None and not changes.keys().isdisjoint(_BUDGET_COLUMNS):
+            now = period_at(key.budget.period, self._at_ms)
+            await move_budget(self._connection, row["id"], key.budget.amount, now)
         if changes:
             self.lines.append(f"~ {title}: {_named(changes)}")
 
@@ -183,9 +195,9 @@ class UserWriter:
             "ips": to_json(key.ips),
             "models": to_json(key.models),
             "may_pin": False,
-            "rpm": 0,
-            "tpm": 0,
-            "concurrency": 0,
+            "budget_nano": key.budget.amount if key.budget else None,
+            "budget_period": key.budget.period if key.budget else None,
+            **key.limits._asdict(),
         }
 
 
@@ -204,6 +216,7 @@ def _named(changes: Mapping[str, Any]) -> str:
         "password_hash": "password",
         "channel_id": "channel",
         "limit_nano": "limit",
+        "budget_nano": "budget",
         "expires_ms": "expires",
         "hash": "secret",
     }

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 
 from tollbridge.catalog.fields import Fields
+from tollbridge.catalog.limit_fields import LIMIT_FIELDS, read_limits
 from tollbridge.catalog.model_fields import check_pattern
 from tollbridge.catalog.plan import AccountPlan, ChannelPlan
 from tollbridge.core.errors import Surface
@@ -15,13 +16,14 @@ from tollbridge.upstreams.target import Proxy, Target
 
 CHANNEL_FIELDS = (
     *("name", "platform", "surfaces", "models", "multiplier", "capabilities", "client_policy"),
-    *("groups", "proxy", "rpm", "tpm", "concurrency", "account"),
+    *("groups", "proxy", "account"),
+    *LIMIT_FIELDS,
 )
 ACCOUNT_FIELDS = (
     *("name", "base_url", "secret", "secret_env", "weight", "priority", "compatible", "proxy"),
     "cost",
+    *LIMIT_FIELDS,
 )
-LIMITS_LATER = "limits per minute and on concurrency come with a later version"
 
 # "auto" is what a key says when it is bound to no channel; # and / separate pins in a key.
 _NAME = re.compile(r"[^\s#/]{1,64}")
@@ -29,7 +31,6 @@ _PLATFORMS = ("openai", "anthropic", "gemini")
 _POLICIES = ("any", "claude-code", "codex")
 _CAPABILITIES = ("images",)
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
-_NO_LIMITS: Mapping[str, object] = {"rpm": 0, "tpm": 0, "concurrency": 0}
 _MULTIPLIER_MAX = 100
 _WEIGHT_MAX = 1_000_000
 _PRIORITY_MAX = 1_000_000
@@ -39,7 +40,6 @@ _URL_MAX = 2048
 
 def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: bool) -> ChannelPlan:
     """Return the plan of one [[channel]] with its accounts; FileError with line and reason."""
-    fields.later(_NO_LIMITS, LIMITS_LATER)
     accounts = tuple(
         _account(row, environ, allow_private=allow_private)
         for row in fields.tables("account", ACCOUNT_FIELDS, what="an account")
@@ -57,6 +57,7 @@ def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: b
         groups=fields.texts("groups", ("*",)),
         proxy=_proxy(fields, allow_private=allow_private),
         accounts=accounts,
+        limits=read_limits(fields),
     )
 
 
@@ -126,6 +127,7 @@ def _account(fields: Fields, environ: Mapping[str, str], *, allow_private: bool)
         compatible=fields.boolean("compatible", default=False),
         proxy=_proxy(fields, allow_private=allow_private),
         cost=fields.multiplier("cost", "1.0", lowest=0, highest=_MULTIPLIER_MAX),
+        limits=read_limits(fields),
     )
 
 

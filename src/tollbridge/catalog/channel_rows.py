@@ -154,10 +154,8 @@ def _channel_columns(plan: ChannelPlan) -> dict[str, Any]:
         "capabilities": to_json(plan.capabilities),
         "client_policy": plan.client_policy,
         "groups": to_json(sorted(plan.groups)),
-        "rpm": 0,
-        "tpm": 0,
-        "concurrency": 0,
         "enabled": True,
+        **plan.limits._asdict(),
     }
 
 
@@ -174,4 +172,5 @@ def _account_columns(plan: AccountPlan, channel: ChannelPlan, channel_id: int) -
         # OpenAI itself stops billing when a stream is cut; nothing is known of its look-alikes.
         "stops_on_abort": channel.platform == "openai" and not plan.compatible,
         "enabled": True,
+        **plan.limits._asdict(),
     }

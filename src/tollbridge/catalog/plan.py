@@ -6,9 +6,28 @@ thing stands in the file, for errors that only the database can reveal.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tollbridge.core.errors import Profile
 from tollbridge.core.money import Multiplier
+
+
+class LimitsPlan(NamedTuple):
+    """Requests and tokens per minute, and calls at a time; 0 is no limit."""
+
+    rpm: int = 0
+    tpm: int = 0
+    concurrency: int = 0
+
+
+NO_LIMITS = LimitsPlan()
+
+
+class BudgetPlan(NamedTuple):
+    """What a key may spend in each day, week or month."""
+
+    amount: int
+    period: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +94,7 @@ class AccountPlan:
     compatible: bool
     proxy: str = field(repr=False)
     cost: Multiplier
+    limits: LimitsPlan = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +112,7 @@ class ChannelPlan:
     groups: tuple[str, ...]
     proxy: str = field(repr=False)
     accounts: tuple[AccountPlan, ...]
+    limits: LimitsPlan = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +127,8 @@ class KeyPlan:
     expires_ms: int | None
     ips: tuple[str, ...]
     models: tuple[str, ...]
+    limits: LimitsPlan = NO_LIMITS
+    budget: BudgetPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +142,7 @@ class UserPlan:
     password: str | None = field(repr=False)
     credit: int | None
     keys: tuple[KeyPlan, ...]
+    limits: LimitsPlan = NO_LIMITS
 
 
 @dataclass(frozen=True, slots=True)

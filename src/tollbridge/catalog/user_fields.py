@@ -1,24 +1,25 @@
 """Owns the [[user]] and [[user.key]] tables of the configuration file. Pure."""
 
 from calendar import timegm
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
 from ipaddress import ip_network
 
-from tollbridge.catalog.channel_fields import LIMITS_LATER, refuse_twice
+from tollbridge.catalog.channel_fields import refuse_twice
 from tollbridge.catalog.fields import Fields
+from tollbridge.catalog.limit_fields import BUDGET_FIELDS, LIMIT_FIELDS, read_budget, read_limits
 from tollbridge.catalog.model_fields import check_pattern
 from tollbridge.catalog.plan import KeyPlan, UserPlan
 
-USER_FIELDS = ("email", "role", "group", "password", "credit", "key")
+USER_FIELDS = ("email", "role", "group", "password", "credit", "key", *LIMIT_FIELDS)
 KEY_FIELDS = (
-    *("name", "secret", "channel", "limit", "rpm", "tpm", "concurrency", "ips", "models"),
-    *("expires", "may_pin"),
+    *("name", "secret", "channel", "limit", "ips", "models", "expires", "may_pin"),
+    *LIMIT_FIELDS,
+    *BUDGET_FIELDS,
 )
 AUTO = "auto"
 
 _ROLES = ("user", "staff", "admin")
-_NO_LIMITS: Mapping[str, object] = {"rpm": 0, "tpm": 0, "concurrency": 0}
 _EMAIL_MAX = 320
 _NAME_MAX = 64
 _SECRET_MIN = 32
@@ -39,6 +40,7 @@ def read_user(fields: Fields, channels: Collection[str]) -> UserPlan:
         password=_password(fields),
         credit=fields.money("credit"),
         keys=keys,
+        limits=read_limits(fields),
     )
 
 
@@ -71,7 +73,6 @@ def _password(fields: Fields) -> str | None:
 
 
 def _key(fields: Fields, channels: Collection[str]) -> KeyPlan:
-    fields.later(_NO_LIMITS, LIMITS_LATER)
     fields.later({"may_pin": False}, "pinning comes with a later version")
     channel = fields.text("channel", AUTO)
     if channel != AUTO and channel not in channels:
@@ -85,6 +86,8 @@ def _key(fields: Fields, channels: Collection[str]) -> KeyPlan:
         expires_ms=_expires(fields),
         ips=read_networks(fields, "ips"),
         models=_models(fields),
+        limits=read_limits(fields),
+        budget=read_budget(fields),
     )
 
 
