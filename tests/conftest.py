@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.services import postgres
+from tests.services import postgres, redis
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,3 +57,24 @@ def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
     """Give the test a fresh, empty database: postgresql://postgres@127.0.0.1:port/name."""
     with postgres_server.database() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def _redis_server() -> Iterator[redis.Server]:
+    """Run one Redis for this process of the suite."""
+    try:
+        server = redis.Server()
+    except redis.NotInstalledError as error:
+        _missing(str(error))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def redis_url(_redis_server: redis.Server) -> str:
+    """Give the test an empty Redis: redis://127.0.0.1:port/0."""
+    _redis_server.ask("FLUSHALL")
+    return _redis_server.url

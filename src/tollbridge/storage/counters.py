@@ -149,10 +149,6 @@ class Window:
             if count == there:
                 del self.buckets[bucket]
 
-    def oldest(self, bucket: int) -> int:
-        """Return the bucket that leaves first; `bucket`, the one that runs, when all are empty."""
-        return next(iter(self.buckets), bucket)
-
     def frees(self, excess: int, bucket: int) -> int:
         """Return the bucket with which at least `excess` will have left."""
         for at, count in self.buckets.items():
