@@ -17,6 +17,7 @@ class Gauges:
     def __init__(self):
         self.refused = 0
         self.losses = []
+        self.late = 0
         self.batches = []
 
     def hold_refused(self):
@@ -26,6 +27,10 @@ class Gauges:
     def operator_loss(self, nano):
         """Note a loss."""
         self.losses.append(nano)
+
+    def late_settle(self):
+        """Count a late settle."""
+        self.late += 1
 
     def committed(self, batch, seconds):
         """Note a batch."""

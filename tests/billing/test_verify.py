@@ -20,7 +20,7 @@ RIGHT = (
     f"INSERT INTO journal VALUES (2, 0, 'wallet:1', 'revenue', 70, 'USD', 'charge', '{A}')",
     f"INSERT INTO journal VALUES (3, 0, 'operator_loss', 'revenue', 5, 'USD', 'loss', '{A}')",
     "INSERT INTO node (id, name, epoch, beat, dead) VALUES (7, 'n', 2, 0, false)",
-    f"INSERT INTO hold VALUES ('{B}', 1, 2, 40, 0, 7, 2, {{now}}, 'x')",
+    f"INSERT INTO hold VALUES ('{B}', 1, 2, 40, 0, 7, 2, {{now}}, 'x', NULL)",
 )
 OLD = "UPDATE hold SET at_ms = at_ms - {minutes} * 60000"
 

@@ -14,6 +14,7 @@ from tollbridge.storage.ledger_items import (
     HoldResult,
     Look,
     Poisoned,
+    Settle,
     SettleResult,
 )
 
@@ -41,13 +42,23 @@ def test_a_hold_sets_money_aside_in_every_purse():
     assert work.take(books.hold("a", 300, BOTH)) == TAKEN
     assert work.purses == {WALLET: (1000, 300), LIMIT: (500, 300)}
     assert work.made["a"].amount == 300
-    assert work.made["a"].row((7, 9)) == ("a", WALLET, LIMIT, 300, 0, 7, 9, *work.made["a"][4:])
+    assert work.made["a"].row((7, 9)) == (
+        "a",
+        WALLET,
+        LIMIT,
+        None,
+        300,
+        0,
+        7,
+        9,
+        *work.made["a"][4:],
+    )
 
 
 def test_a_hold_of_one_purse_names_no_limit():
     work = batch()
     work.take(books.hold("a", 300))
-    assert work.made["a"].row((7, 9))[1:3] == (WALLET, None)
+    assert work.made["a"].row((7, 9))[1:4] == (WALLET, None, None)
 
 
 @pytest.mark.parametrize(
@@ -225,8 +236,8 @@ def test_a_return_gives_back_the_charge_and_the_loss():
     assert work.take(books.give_back("a", BOTH)) is True
     assert work.purses == {WALLET: (1060, 0), LIMIT: (560, 0)}
     assert work.journal == [
-        Line("revenue", "wallet:1", 60, "late", "a"),
-        Line("revenue", "operator_loss", 7, "late_loss", "a"),
+        Line("revenue", "wallet:1", 60, "return", "a"),
+        Line("revenue", "operator_loss", 7, "return_loss", "a"),
     ]
     assert work.returned == ["a"]
 
@@ -243,7 +254,7 @@ def test_a_return_in_the_batch_of_its_settle_finds_the_charge():
     work.take(books.settle("old", 60))
     assert work.take(books.give_back("old")) is True
     assert work.purses[WALLET] == (1000, 0)
-    assert [line.kind for line in work.journal] == ["charge", "late"]
+    assert [line.kind for line in work.journal] == ["charge", "return"]
 
 
 def test_a_return_of_a_free_or_unknown_call_moves_nothing():
@@ -308,3 +319,58 @@ def test_the_order_of_updates_does_not_matter(updates):
         return work.changed["a"].amount, work.changed["a"].covered, work.purses.get(WALLET)
 
     assert outcome(updates) == outcome(updates[::-1]) == outcome(updates * 2)
+
+
+RECLAIMED = {"a": Billed(60, 0, reclaimed=True)}
+
+
+@pytest.mark.parametrize(
+    ("cost", "charge", "loss", "lines"),
+    [
+        (60, 60, 0, []),
+        (100, 100, 0, [Line("wallet:1", "revenue", 40, "late", "a")]),
+        (0, 0, 0, [Line("revenue", "wallet:1", 60, "late", "a")]),
+        (
+            5000,
+            1060,
+            3940,
+            [
+                Line("wallet:1", "revenue", 1000, "late", "a"),
+                Line("operator_loss", "revenue", 3940, "late_loss", "a"),
+            ],
+        ),
+    ],
+)
+def test_a_late_settle_books_the_difference(cost, charge, loss, lines):
+    work = batch(wallet=(1000, 0), limit=(500, 0), billed=RECLAIMED)
+    item = Settle("a", cost, books.row("a", flags="partial"), BOTH)
+    result = work.take(item)
+    balance = 1000 + 60 - charge
+    assert result == SettleResult(True, charge, loss, balance, late=True)
+    assert work.journal == lines
+    assert work.purses[WALLET] == (balance, 0)
+    assert work.purses[LIMIT] == (max(500 + 60 - charge, 0), 0)
+    (row,) = work.amended
+    assert row[-2:] == (charge, loss)
+    assert row[USAGE_COLUMNS.index("flags")] == "partial,late"
+    # Once only: what it wrote is no reclaimer's row any more.
+    assert work.take(item).open is False
+
+
+def test_a_late_settle_spares_what_other_calls_hold():
+    work = batch(wallet=(1000, 990), billed=RECLAIMED)
+    result = work.take(Settle("a", 100, books.row("a"), (WALLET,)))
+    assert (result.charge, result.loss) == (70, 30)
+
+
+def test_what_was_sent_again_is_answered_by_the_books():
+    work = batch(standing=[standing()], billed={"done": Billed(7, 1), **RECLAIMED})
+    again = [books.hold("old", 100), books.hold("a", 100), books.settle("done", 9)]
+    for item in again:
+        item.resent = True
+    assert [work.take(item) for item in again] == [
+        HoldResult(ok=True, short=None),
+        HoldResult(ok=False, short=None),
+        SettleResult(True, 7, 1, 1000),
+    ]
+    assert not (work.made or work.usage or work.journal or work.purses)

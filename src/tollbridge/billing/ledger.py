@@ -58,6 +58,10 @@ class Gauges(Protocol):
     def operator_loss(self) -> Callable[[float], None]:
         """The operator bore so many nano-dollars of a call."""
 
+    @property
+    def late_settle(self) -> Callable[[], None]:
+        """A settle found its hold reclaimed."""
+
     def committed(self, batch: int, seconds: float) -> None:
         """A batch of `batch` items took `seconds`."""
 
@@ -168,13 +172,13 @@ class Ledger:
         """Checkpoint or extend a hold."""
         return self.ask(Update(tid, amount, covered, bill))
 
-    def settle(self, tid: str, cost: int, row: UsageRow) -> Settle:
+    def settle(self, tid: str, cost: int, row: UsageRow, purses: tuple[int, ...] = ()) -> Settle:
         """End a call; the item's `future` gives a SettleResult.
 
         It raises Poisoned when even a plain row is refused, DatabaseDown when the writer is gone or
         the grace is over; the settle itself stays queued then and is written, however late.
         """
-        item = Settle(tid, cost, row)
+        item = Settle(tid, cost, row, purses)
         self._queue(item)
         self._settling.append(item)
         return item
@@ -234,8 +238,8 @@ class Ledger:
                 self._gauges.hold_refused()
         elif type(item) is Look and isinstance(answer, dict):
             self._saw(answer)
-        elif isinstance(answer, SettleResult) and answer.loss:
-            self._gauges.operator_loss(answer.loss)
+        elif isinstance(answer, SettleResult):
+            self._report(answer)
         future = item.future
         if future is None or future.done():
             return
@@ -244,6 +248,12 @@ class Ledger:
             future.exception()
         else:
             future.set_result(answer)
+
+    def _report(self, result: SettleResult) -> None:
+        if result.loss:
+            self._gauges.operator_loss(result.loss)
+        if result.late:
+            self._gauges.late_settle()
 
     def _saw(self, figures: dict[int, Figures]) -> None:
         for purse, now in figures.items():

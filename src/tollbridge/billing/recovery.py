@@ -28,7 +28,7 @@ def reclaim(book: SqliteBook) -> int:
     """
     orphans = book.adopt()
     for at in range(0, len(orphans), _AT_ONCE):
-        _post(book, [_posting(hold) for hold in orphans[at : at + _AT_ONCE]])
+        _post(book, [posting(hold) for hold in orphans[at : at + _AT_ONCE]])
     return len(orphans)
 
 
@@ -44,7 +44,8 @@ def _post(book: SqliteBook, settles: Sequence[Settle]) -> None:
                 _post(book, [settle])
 
 
-def _posting(hold: OpenHold) -> Settle:
+def posting(hold: OpenHold) -> Settle:
+    """Return the settle that ends a hold whose process died, at its own checkpoint."""
     bill = _bill(hold)
     # The hold's own columns are what was debited; the bill beside it only explains.
     bill.tid, bill.wallet_id = hold.tid, hold.purses[0]
@@ -59,7 +60,7 @@ def _posting(hold: OpenHold) -> Settle:
         held=hold.amount,
         total_ms=max(now_ms() - hold.at_ms, 0),
     )
-    return Settle(hold.tid, hold.covered, usage_row(bill, ending))
+    return Settle(hold.tid, hold.covered, usage_row(bill, ending), hold.purses)
 
 
 def _bill(hold: OpenHold) -> Bill:

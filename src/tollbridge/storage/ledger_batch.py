@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tollbridge.core.clock import new_id
 from tollbridge.storage.ledger_items import (
+    FLAGS,
     INT64_MAX,
     TID,
     Figures,
@@ -27,12 +28,17 @@ from tollbridge.storage.ledger_items import (
 
 
 class Billed(NamedTuple):
-    """What a usage row came to: what the user paid and what the operator bore."""
+    """What a usage row came to: what the user paid and what the operator bore.
+
+    `reclaimed` marks a row that a reclaimer wrote and that its call has not corrected yet.
+    """
 
     charge: int
     loss: int
+    reclaimed: bool = False
 
 
+LATE = "late"
 _NOTHING = Billed(0, 0)
 
 
@@ -51,14 +57,23 @@ class OpenHold(NamedTuple):
 
     def row(self, node: tuple[int, int]) -> tuple[Any, ...]:
         """Return the values of its table row."""
-        limit = self.purses[1] if len(self.purses) > 1 else None
         return (
-            self.tid, self.purses[0], limit, self.amount, self.covered, *node, self.at_ms, self.bill
+            self.tid, *three(self.purses), self.amount, self.covered, *node, self.at_ms, self.bill
         )  # fmt: skip
 
     def changes(self) -> tuple[Any, ...]:
         """Return the values of an update of its row."""
         return (self.amount, self.covered, self.bill, self.tid)
+
+
+def three(purses: tuple[int, ...]) -> tuple[int | None, ...]:
+    """Return the purses of a hold as its three columns: the wallet, then those of the key."""
+    return (*purses, None, None)[:3]
+
+
+def reclaimed(end_state: str, flags: str) -> bool:
+    """Say whether a usage row is a reclaimer's that its call may still correct."""
+    return end_state == "reclaimed" and LATE not in flags.split(",")
 
 
 class Line(NamedTuple):
@@ -94,6 +109,7 @@ class Batch:
         self._over: set[str] = set()
         self._rows: dict[str, Billed] = {}
         self.usage: list[UsageRow] = []
+        self.amended: list[UsageRow] = []
         self.journal: list[Line] = []
         self.returned: list[str] = []
 
@@ -114,13 +130,19 @@ class Batch:
 
     def _bill(self, tid: str, row: UsageRow, billed: Billed) -> None:
         self._rows[tid] = billed
-        self.usage.append((*row, *billed))
+        self.usage.append((*row, billed.charge, billed.loss))
 
     def _look(self, item: Look) -> dict[int, Figures]:
         return {purse: self._figures(purse) for purse in item.purses}
 
     def _hold(self, item: Hold) -> HoldResult:
-        if item.cancelled or item.tid in self._over or self._find(item.tid):
+        standing = self._find(item.tid)
+        if standing is not None and item.resent:
+            return _HELD
+        if item.cancelled or item.tid in self._over or standing:
+            return HoldResult(ok=False, short=None)
+        if item.resent and self._billed(item.tid) is not None:
+            # It was made, and reclaimed before we came back.
             return HoldResult(ok=False, short=None)
         if not 0 < item.amount <= INT64_MAX:
             raise Poisoned("a hold must be above zero and fit 64 bits")
@@ -158,10 +180,7 @@ class Batch:
         hold = self._find(item.tid)
         cost, row = item.effective()
         if hold is None:
-            # The hold was given up before it was made: the call still gets its row.
-            if cost == 0 and self._billed(item.tid) is None:
-                self._bill(item.tid, row, _NOTHING)
-            return SettleResult(open=False, charge=0, loss=0, balance=0)
+            return self._settle_without_hold(item, cost, row)
         cost = min(max(cost, 0), INT64_MAX)
         wallet_id = hold.purses[0]
         wallet = self._figures(wallet_id)
@@ -178,6 +197,44 @@ class Batch:
         if loss:
             self.journal.append(Line("operator_loss", "revenue", loss, "loss", item.tid))
         return SettleResult(True, charge, loss, wallet.available - charge)
+
+    def _settle_without_hold(self, item: Settle, cost: int, row: UsageRow) -> SettleResult:
+        billed = self._billed(item.tid)
+        if billed is None:
+            # The hold was given up before it was made: the call still gets its row.
+            if cost == 0:
+                self._bill(item.tid, row, _NOTHING)
+        elif billed.reclaimed:
+            return self._settle_late(item, min(max(cost, 0), INT64_MAX), row, billed)
+        elif item.resent:
+            balance = self._figures(item.purses[0]).available
+            return SettleResult(True, billed.charge, billed.loss, balance)
+        return SettleResult(open=False, charge=0, loss=0, balance=0)
+
+    def _settle_late(self, item: Settle, cost: int, row: UsageRow, posted: Billed) -> SettleResult:
+        """Book the difference to what a reclaimer posted (money.md, "Death and time")."""
+        wallet_id = item.purses[0]
+        wallet = self._figures(wallet_id)
+        charge = min(cost, posted.charge + wallet.free)
+        loss = cost - charge
+        extra = charge - posted.charge
+        self.purses[wallet_id] = Figures(wallet.available - extra, wallet.held)
+        for purse in item.purses[1:]:
+            self._spend_limit(purse, 0, extra)
+        self._transfer(f"wallet:{wallet_id}", "revenue", extra, LATE, item.tid)
+        self._transfer("operator_loss", "revenue", loss - posted.loss, "late_loss", item.tid)
+        flagged = list(row)
+        flagged[FLAGS] = ",".join(filter(None, (row[FLAGS], LATE)))
+        self._rows[item.tid] = Billed(charge, loss)
+        self.amended.append((*flagged, charge, loss))
+        return SettleResult(True, charge, loss, wallet.available - extra, late=True)
+
+    def _transfer(self, debit: str, credit: str, amount: int, kind: str, ref: str) -> None:
+        """Add a journal line; a negative amount goes the other way, none at all needs no line."""
+        if amount > 0:
+            self.journal.append(Line(debit, credit, amount, kind, ref))
+        elif amount < 0:
+            self.journal.append(Line(credit, debit, -amount, kind, ref))
 
     def _spend_limit(self, purse: int, amount: int, charge: int) -> None:
         """A limit may be overrun by a call that cost more than its hold, but never below zero."""
@@ -205,9 +262,9 @@ class Batch:
                 now = self._figures(purse)
                 self.purses[purse] = Figures(now.available + billed.charge, now.held)
             wallet = f"wallet:{item.purses[0]}"
-            self.journal.append(Line("revenue", wallet, billed.charge, "late", item.tid))
+            self.journal.append(Line("revenue", wallet, billed.charge, "return", item.tid))
         if billed.loss:
-            loss = Line("revenue", "operator_loss", billed.loss, "late_loss", item.tid)
+            loss = Line("revenue", "operator_loss", billed.loss, "return_loss", item.tid)
             self.journal.append(loss)
         return True
 

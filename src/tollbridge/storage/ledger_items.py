@@ -19,10 +19,12 @@ USAGE_COLUMNS = (
 )  # fmt: skip
 UsageRow = tuple[Any, ...]
 TID = 0
-STATUS, ERROR_KIND, END_STATE = (
-    USAGE_COLUMNS.index(name) for name in ("status", "error_kind", "end_state")
+STATUS, ERROR_KIND, END_STATE, FLAGS, WALLET = (
+    USAGE_COLUMNS.index(name)
+    for name in ("status", "error_kind", "end_state", "flags", "wallet_id")
 )
 INT64_MAX = 2**63 - 1
+_INT32_MAX = 2**31 - 1
 _TEXTS = frozenset({
     "tid", "key_name", "channel_name", "model_asked", "model_sent", "model_answered", "surface",
     "platform", "error_kind", "end_state", "flags", "items", "client", "attempts",
@@ -47,14 +49,19 @@ class Figures(NamedTuple):
 
 
 class Item:
-    """One wish of one call. The writer sets `taken`; the loop publishes the result once."""
+    """One wish of one call. The writer sets `taken`; the loop publishes the result once.
 
-    __slots__ = ("asked_at", "future", "taken")
+    `resent` is set when an earlier try may have been written though its answer was lost: what
+    the books say of the call then counts as that answer.
+    """
+
+    __slots__ = ("asked_at", "future", "resent", "taken")
 
     def __init__(self) -> None:
         self.future: asyncio.Future[Any] | None = None
         self.asked_at = 0.0
         self.taken = False
+        self.resent = False
 
 
 class Look(Item):
@@ -105,15 +112,17 @@ class Settle(Item):
 
     `row` lacks its last two columns, which the writer adds. With `cost` 0 this is also how a
     hold is voided. Setting `withheld` before the writer takes the item makes it cost nothing.
+    `purses` are those of the hold: a settle that comes late finds the hold no more.
     """
 
-    __slots__ = ("cost", "row", "tid", "withheld")
+    __slots__ = ("cost", "purses", "row", "tid", "withheld")
 
-    def __init__(self, tid: str, cost: int, row: UsageRow) -> None:
+    def __init__(self, tid: str, cost: int, row: UsageRow, purses: tuple[int, ...] = ()) -> None:
         super().__init__()
         self.tid = tid
         self.cost = cost
         self.row = row
+        self.purses = purses or (row[WALLET],)
         self.withheld = False
 
     def effective(self) -> tuple[int, UsageRow]:
@@ -127,8 +136,8 @@ class Settle(Item):
     def plain(self) -> "Settle":
         """Return the same settle with long or strange values emptied: a row no database refuses."""
         values = tuple(map(_plain_value, USAGE_COLUMNS, self.row))
-        twin = Settle(self.tid, self.cost, (self.tid, *values[1:]))
-        twin.withheld = self.withheld
+        twin = Settle(self.tid, self.cost, (self.tid, *values[1:]), self.purses)
+        twin.withheld, twin.resent = self.withheld, self.resent
         return twin
 
 
@@ -138,7 +147,9 @@ def _plain_value(column: str, value: Any) -> Any:
         if isinstance(value, str) and len(value) <= _PLAIN_TEXT_MAX and _is_plain(value):
             return value
         return None if column in _MAY_BE_NULL else ""
-    if isinstance(value, int) and 0 <= value <= INT64_MAX:
+    if column == "stream":
+        return bool(value)
+    if isinstance(value, int) and 0 <= value <= (_INT32_MAX if column == "status" else INT64_MAX):
         return value
     return None if column in _MAY_BE_NULL else 0
 
@@ -180,12 +191,16 @@ class HoldResult(NamedTuple):
 
 
 class SettleResult(NamedTuple):
-    """What a settle came to. `open` is False when there was no such hold: nothing was done."""
+    """What a settle came to. `open` is False when there was no such hold: nothing was done.
+
+    `late` says that the hold had been reclaimed: the difference was booked.
+    """
 
     open: bool
     charge: int
     loss: int
     balance: int
+    late: bool = False
 
 
 class Poisoned(Exception):

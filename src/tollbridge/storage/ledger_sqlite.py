@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from tollbridge.core.clock import now_ms
-from tollbridge.storage.ledger_batch import Batch, Billed, OpenHold
+from tollbridge.storage.ledger_batch import Batch, Billed, OpenHold, reclaimed
 from tollbridge.storage.ledger_items import (
+    TID,
     USAGE_COLUMNS,
     Figures,
     Item,
@@ -23,8 +24,8 @@ from tollbridge.storage.ledger_items import (
 
 _CACHED_PURSES_MAX = 50_000
 _INSERT_HOLD = (
-    "INSERT INTO hold (tid, wallet_id, key_purse_id, amount, covered, node_id, epoch, at_ms, bill)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO hold (tid, wallet_id, key_purse_id, other_purse_id, amount, covered, node_id,"
+    " epoch, at_ms, bill) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_HOLD = "UPDATE hold SET amount = ?, covered = ?, bill = ? WHERE tid = ?"
 _DELETE_HOLD = "DELETE FROM hold WHERE tid = ?"
@@ -32,6 +33,8 @@ _UPDATE_PURSE = "UPDATE purse SET available = ?, held = ? WHERE id = ?"
 _INSERT_USAGE = (
     f"INSERT INTO usage ({', '.join(USAGE_COLUMNS)}) VALUES ({', '.join('?' * len(USAGE_COLUMNS))})"
 )
+_DELETE_USAGE = "DELETE FROM usage WHERE tid = ?"
+_FEED = "INSERT INTO usage_feed (tid) VALUES (?)"
 _INSERT_JOURNAL = (
     "INSERT INTO journal (id, at_ms, debit, credit, amount, currency, kind, ref)"
     " VALUES (?, ?, ?, ?, ?, 'USD', ?, ?)"
@@ -125,10 +128,11 @@ class SqliteBook:
         For the start of a node: what stands then belongs to a process that is gone.
         """
         rows = self._connection.execute(
-            "SELECT tid, wallet_id, key_purse_id, amount, covered, at_ms, bill FROM hold"
+            "SELECT tid, wallet_id, key_purse_id, other_purse_id, amount, covered, at_ms, bill"
+            " FROM hold"
         )
-        for tid, wallet, limit, amount, covered, at_ms, bill in rows:
-            purses = (wallet,) if limit is None else (wallet, limit)
+        for tid, *three, amount, covered, at_ms, bill in rows:
+            purses = tuple(purse for purse in three if purse is not None)
             self._open[tid] = OpenHold(tid, purses, amount, covered, at_ms, bill)
         return list(self._open.values())
 
@@ -163,9 +167,9 @@ class SqliteBook:
 
     def _billed(self, tid: str) -> Billed | None:
         row = self._connection.execute(
-            "SELECT charge, loss FROM usage WHERE tid = ?", (tid,)
+            "SELECT charge, loss, end_state, flags FROM usage WHERE tid = ?", (tid,)
         ).fetchone()
-        return Billed(*row) if row else None
+        return Billed(row[0], row[1], reclaimed(row[2], row[3])) if row else None
 
     def _write(self, batch: Batch) -> None:
         many = self._connection.executemany
@@ -178,12 +182,16 @@ class SqliteBook:
             deleted = many(_DELETE_HOLD, [(tid,) for tid in batch.ended]).rowcount
             if deleted != len(batch.ended):
                 raise LedgerBroken("a hold of this node has gone from the books")
-        if batch.usage:
-            many(_INSERT_USAGE, batch.usage)
+        if batch.amended:
+            many(_DELETE_USAGE, [(row[TID],) for row in batch.amended])
+        if rows := batch.usage + batch.amended:
+            many(_INSERT_USAGE, rows)
+            many(_FEED, [(row[TID],) for row in rows])
         if batch.journal:
             many(_INSERT_JOURNAL, [line.row(stamp) for line in batch.journal])
         if batch.returned:
             many(_RETURN_USAGE, [(tid,) for tid in batch.returned])
+            many(_FEED, [(tid,) for tid in batch.returned])
         if batch.purses:
             many(
                 _UPDATE_PURSE,
