@@ -19,6 +19,11 @@ COMMANDS = (
     ("migrate",),
     ("ledger",),
     ("ledger", "verify"),
+    ("backup",),
+    ("restore",),
+    ("secrets",),
+    ("secrets", "list"),
+    ("secrets", "rotate"),
 )
 
 

@@ -15,15 +15,13 @@ from tollbridge.catalog.channel_rows import channel_names, match_channels
 from tollbridge.catalog.file import FileError, Known, parse_file, unpriced
 from tollbridge.catalog.model_rows import match_models, priced_models
 from tollbridge.catalog.plan import Plan
+from tollbridge.catalog.sealed import SEALING_TURN
 from tollbridge.catalog.site_rows import match_site, read_site
 from tollbridge.core.clock import now_ms
 from tollbridge.core.secrets import Secrets, looks_minted
 from tollbridge.storage.unit_of_work import reading, take_turns, writing
 
 NOTHING = "nothing to change"
-
-# Any number that no other job takes turns by.
-_TURN = 7_001
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ async def apply(
     hashes = await _password_hashes(engine, plan)
     at_ms = now_ms()
     async with writing(engine) as connection:
-        await take_turns(connection, _TURN)
+        await take_turns(connection, SEALING_TURN)
         lines = await match_site(connection, plan.site)
         lines += await match_models(connection, plan.models, at_ms=at_ms, prune=prune)
         lines += await match_channels(connection, secrets, plan.channels, at_ms=at_ms, prune=prune)

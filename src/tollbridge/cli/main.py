@@ -13,8 +13,10 @@ from typing import Any
 import click
 
 from tollbridge import __version__
+from tollbridge.cli.backup import backup, restore
 from tollbridge.cli.ledger import ledger
 from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
+from tollbridge.cli.secrets import secrets
 
 
 @click.group()
@@ -135,4 +137,7 @@ def migrate(config: Path | None, database: str | None) -> None:
     click.echo("the schema is current")
 
 
+main.add_command(backup)
 main.add_command(ledger)
+main.add_command(restore)
+main.add_command(secrets)

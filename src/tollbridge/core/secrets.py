@@ -16,14 +16,14 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 from secrets import choice, token_bytes, token_hex
-from typing import Self
+from typing import NamedTuple, Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tollbridge.core.redaction import last6
 
-__all__ = ["Secrets", "SecretsError", "last6", "load_or_create", "looks_minted"]
+__all__ = ["Secrets", "SecretsError", "key_id_of", "last6", "load_or_create", "looks_minted"]
 
 MINTED_PREFIX = "sk-tb-"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -47,10 +47,17 @@ class SecretsError(Exception):
     """The key file cannot be used, or a sealed value does not open with it."""
 
 
+class _Ring(NamedTuple):
+    """Encryption keys by their ids, and which of them is current."""
+
+    ciphers: Mapping[str, AESGCM]
+    current: str
+
+
 class Secrets:
     """The pepper and the encryption keys of one installation. Its repr shows key ids alone."""
 
-    __slots__ = ("_ciphers", "_current", "_pepper")
+    __slots__ = ("_pepper", "_ring")
 
     def __init__(self, pepper: bytes, keys: Mapping[str, bytes], current: str) -> None:
         """Take raw bytes. SecretsError when a length is wrong or the current key is not there."""
@@ -64,11 +71,21 @@ class Secrets:
         if current not in keys:
             raise SecretsError("current_key_id names no encryption key")
         self._pepper = pepper
-        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        self._current = current
+        # One value, so that another thread never sees a current key without its cipher.
+        self._ring = _Ring({key_id: AESGCM(key) for key_id, key in keys.items()}, current)
 
     def __repr__(self) -> str:
-        return f"Secrets(key_ids={sorted(self._ciphers)}, current={self._current!r})"
+        return f"Secrets(key_ids={self.key_ids}, current={self.current_key_id!r})"
+
+    @property
+    def key_ids(self) -> list[str]:
+        """The ids of all encryption keys, sorted."""
+        return sorted(self._ring.ciphers)
+
+    @property
+    def current_key_id(self) -> str:
+        """The id of the key that new values are sealed with."""
+        return self._ring.current
 
     @classmethod
     def parse(cls, text: str | bytes) -> Self:
@@ -91,10 +108,10 @@ class Secrets:
 
     def seal(self, plaintext: str, row: str) -> str:
         """Encrypt for one row, named like `account:123:secret`; ASCII text comes back."""
+        ciphers, current = self._latest()
         nonce = token_bytes(_NONCE_BYTES)
-        bound = _associated(self._current, row)
-        sealed = self._ciphers[self._current].encrypt(nonce, _encoded(plaintext), bound)
-        return f"{_SEAL_VERSION}.{self._current}.{_to_base64(nonce + sealed)}"
+        sealed = ciphers[current].encrypt(nonce, _encoded(plaintext), _associated(current, row))
+        return f"{_SEAL_VERSION}.{current}.{_to_base64(nonce + sealed)}"
 
     def open(self, sealed: str, row: str) -> str:
         """Decrypt what was sealed for `row`.
@@ -105,7 +122,7 @@ class Secrets:
         key_id, _, payload = rest.partition(".")
         if version != _SEAL_VERSION or not payload:
             raise SecretsError(f"the sealed value of {row} has an unknown form")
-        cipher = self._ciphers.get(key_id)
+        cipher = self._ring.ciphers.get(key_id) or self._latest().ciphers.get(key_id)
         if cipher is None:
             raise SecretsError(f"the value of {row} was sealed with a key that the file lacks")
         data = _from_base64(payload, f"the sealed value of {row}")
@@ -120,6 +137,10 @@ class Secrets:
                 f"the sealed value of {row} was changed, or belongs to another row or key file"
             ) from None
         return plain.decode("utf-8", "surrogatepass")
+
+    def _latest(self) -> "_Ring":
+        """Return the keys as they are now; these never change (see `load_or_create`)."""
+        return self._ring
 
     def mint_key(self) -> str:
         """Return a new key of a customer: prefix, 40 random characters, 6 of check tag."""
@@ -144,6 +165,45 @@ class Secrets:
         return tag
 
 
+class _FromFile(Secrets):
+    """Secrets that follow their file, so that a rotation needs no restart.
+
+    The file is read again when a value comes that none of the known keys sealed, and before
+    anything is sealed: what a dropped key seals could never be opened.
+    """
+
+    __slots__ = ("_path",)
+
+    _path: Path
+
+    @classmethod
+    def of(cls, path: Path, content: bytes) -> Self:
+        """Return what a file holds; SecretsError when it is damaged."""
+        try:
+            secrets = cls.parse(content)
+        except SecretsError as error:
+            raise SecretsError(f"the key file {path} is damaged: {error}") from None
+        secrets._path = path  # noqa: SLF001 -- its own class
+        return secrets
+
+    def _latest(self) -> _Ring:
+        content = read_key_file(self._path)
+        if content is None:
+            raise SecretsError(f"the key file {self._path} has gone; put it back")
+        now = type(self).of(self._path, content)
+        if now._pepper != self._pepper:  # noqa: SLF001 -- its own class
+            raise SecretsError(f"the key file {self._path} became another installation's")
+        self._ring = now._ring  # noqa: SLF001 -- its own class
+        return self._ring
+
+
+def key_id_of(sealed: str) -> str:
+    """Return the id of the key that a value was sealed with; "" for what is not sealed."""
+    version, _, rest = sealed.partition(".")
+    key_id, _, payload = rest.partition(".")
+    return key_id if version == _SEAL_VERSION and payload else ""
+
+
 def looks_minted(secret: str) -> bool:
     """Tell whether a key has the prefix and length of a minted one; says nothing of its tag."""
     return len(secret) == _MINTED_LENGTH and secret.startswith(MINTED_PREFIX)
@@ -152,10 +212,11 @@ def looks_minted(secret: str) -> bool:
 def load_or_create(path: Path, *, may_create: bool = True) -> Secrets:
     """Read the key file, or make it when it is missing and `may_create`.
 
-    Two processes that start at once agree on one file. SecretsError when the file is missing and
-    may not be made, is open to group or others, or is damaged.
+    Two processes that start at once agree on one file. What comes back follows the file when keys
+    are added or dropped. SecretsError when the file is missing and may not be made, is open to
+    group or others, or is damaged.
     """
-    content = _read(path)
+    content = read_key_file(path)
     if content is None:
         if not may_create:
             raise SecretsError(
@@ -163,17 +224,17 @@ def load_or_create(path: Path, *, may_create: bool = True) -> Secrets:
                 " without it"
             )
         _create(path)
-        content = _read(path)
+        content = read_key_file(path)
     if content is None:
         raise SecretsError(f"the key file {path} vanished while it was made")
-    try:
-        return Secrets.parse(content)
-    except SecretsError as error:
-        raise SecretsError(f"the key file {path} is damaged: {error}") from None
+    return _FromFile.of(path, content)
 
 
-def _read(path: Path) -> bytes | None:
-    """Return the content, None when there is no such file. Rights are those of the opened file."""
+def read_key_file(path: Path) -> bytes | None:
+    """Return the content, None when there is no such file. Rights are those of the opened file.
+
+    SecretsError when it cannot be read or others than its owner may.
+    """
     try:
         # Without O_NONBLOCK a named pipe would stop the start for ever.
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -212,12 +273,12 @@ def _create(path: Path) -> None:
             return
         finally:
             draft.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise SecretsError(f"the key file {path} cannot be made: {error.strerror}") from None
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name last: data sealed under a key that a crash takes away is lost."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -226,13 +287,19 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _fresh() -> bytes:
+def fresh_key() -> tuple[str, str]:
+    """Return the id and the base64 of a new encryption key, as a key file has them."""
     key = token_bytes(_KEY_BYTES)
     # Derived from the key, so that two key files never use one id for different keys.
     key_id = "k" + hashlib.sha256(b"key id\0" + key).hexdigest()[:8]
+    return key_id, base64.b64encode(key).decode()
+
+
+def _fresh() -> bytes:
+    key_id, key = fresh_key()
     table = {
         "pepper": base64.b64encode(token_bytes(_KEY_BYTES)).decode(),
-        "encryption_keys": {key_id: base64.b64encode(key).decode()},
+        "encryption_keys": {key_id: key},
         "current_key_id": key_id,
     }
     return json.dumps(table, indent=2).encode() + b"\n"

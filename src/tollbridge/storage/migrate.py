@@ -31,7 +31,7 @@ async def migrate(url: str) -> None:
     A missing SQLite file is created, readable by its owner alone, with the folders above it.
     ValueError for an unknown kind of URL; database errors as they come.
     """
-    _create_file(url)
+    create_file(url)
     engine = open_engine(url)
     try:
         async with engine.connect() as plain:
@@ -59,7 +59,8 @@ def _at_head(connection: Connection) -> bool:
     return set(MigrationContext.configure(connection).get_current_heads()) == set(heads)
 
 
-def _create_file(url: str) -> None:
+def create_file(url: str) -> None:
+    """Make a SQLite file that is missing, its owner's alone, with the folders above it."""
     target = driver_url(url)
     if target.get_backend_name() != "sqlite" or target.database in {None, "", ":memory:"}:
         return
