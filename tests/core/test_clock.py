@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tollbridge.core.clock import monotonic_ms, new_id, new_tid, now_ms, tid_ms
+from tollbridge.core.clock import first_id, id_ms, monotonic_ms, new_id, new_tid, now_ms, tid_ms
 
 MANY = 100_000
 ID_EPOCH_MS = 1_735_689_600_000
@@ -37,6 +37,14 @@ def test_ids_carry_their_millisecond():
     # Ids that were made faster than the random bits allow may run a little ahead of the clock.
     assert before <= made <= now_ms() + 1000
     assert int(datetime(2025, 1, 1, tzinfo=UTC).timestamp()) * 1000 == ID_EPOCH_MS
+
+
+def test_a_millisecond_divides_ids_into_older_and_later_ones():
+    made = new_id()
+    at = id_ms(made)
+    assert at == (made >> 22) + ID_EPOCH_MS
+    assert first_id(at) <= made < first_id(at + 1)
+    assert id_ms(first_id(at) - 1) == at - 1
 
 
 def test_ids_grow_in_each_thread_and_are_unique_across_them():

@@ -70,6 +70,16 @@ def new_id() -> int:
     return _ids.next()
 
 
+def id_ms(number: int) -> int:
+    """Return the millisecond at which an entity id was made."""
+    return (number >> _ID_RANDOM_BITS) + _ID_EPOCH_MS
+
+
+def first_id(at_ms: int) -> int:
+    """Return the smallest entity id of a millisecond: older ids are below it, later ones not."""
+    return at_ms - _ID_EPOCH_MS << _ID_RANDOM_BITS
+
+
 def new_tid() -> str:
     """Return a new trace id: 12 hex of milliseconds, then 74 random bits in UUIDv7 layout.
 
