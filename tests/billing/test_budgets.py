@@ -126,10 +126,9 @@ async def test_a_purse_begins_with_the_budget_of_now(
 async def test_nobody_opens_with_the_old_budget_while_it_changes(shop: AsyncEngine):
     async with writing(shop) as connection:
         await change_key(connection, budget_nano=70)
-        opening = asyncio.create_task(Budgets(shop).open(record(), 5))
-        for _ in range(20):
-            await asyncio.sleep(0.01)
         await move_budget(connection, KEY, 70, NOW)
+        opening = asyncio.create_task(Budgets(shop).open(record(), 5))
+        await asyncio.wait([opening], timeout=0.3)
     await opening
     assert [one[2:] for one in await budget_purses(shop)] == [(70, 0, 70)]
 
