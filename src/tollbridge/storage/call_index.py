@@ -1,0 +1,95 @@
+"""Owns the way from usage into `call_index`: what the money writer fed is moved in chunks.
+
+A row leaves the feed in the transaction that writes its index row, so nothing is lost or counted
+twice, whoever dies when. Must not know when it runs.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Select, any_, delete, func, literal, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from tollbridge.storage.ledger_tables import usage, usage_feed
+from tollbridge.storage.metadata import TID
+from tollbridge.storage.query_tables import call_index
+from tollbridge.storage.unit_of_work import reading, working
+
+SQLITE_CHUNK = 200
+"""The money writer needs the same write lock, so it never waits for more than so many rows."""
+
+POSTGRESQL_CHUNK = 5000
+_TURN = 7_401_001
+_COLUMNS = ("tid", "user_id", "key_id", "channel_id", "model", "status", "charge")
+
+
+def chunk_of(engine: AsyncEngine) -> int:
+    """Return how many rows of the feed one transaction takes at most."""
+    return POSTGRESQL_CHUNK if engine.dialect.name == "postgresql" else SQLITE_CHUNK
+
+
+async def index_chunk(engine: AsyncEngine) -> int:
+    """Move the oldest chunk of the feed into the index; return how many rows left the feed.
+
+    Fewer than a chunk means that nothing more waited, or that another process does it now.
+    """
+    if not await _anything_waits(engine):
+        return 0
+    async with working(engine) as connection:
+        if not await _alone(connection):
+            return 0
+        tids = await _take(connection, chunk_of(engine))
+        await _write(connection, sorted(set(tids)))
+        return len(tids)
+
+
+async def _anything_waits(engine: AsyncEngine) -> bool:
+    async with reading(engine) as connection:
+        return (await connection.execute(select(usage_feed.c.id).limit(1))).first() is not None
+
+
+async def _alone(connection: AsyncConnection) -> bool:
+    """Of two that moved rows of one tid at a time, the one that read first might write last."""
+    if connection.dialect.name != "postgresql":
+        return True
+    return bool((await connection.execute(select(func.pg_try_advisory_xact_lock(_TURN)))).scalar())
+
+
+async def _take(connection: AsyncConnection, chunk: int) -> list[str]:
+    oldest = select(usage_feed.c.id).order_by(usage_feed.c.id).limit(chunk)
+    query = delete(usage_feed).where(usage_feed.c.id.in_(oldest)).returning(usage_feed.c.tid)
+    return list((await connection.execute(query)).scalars())
+
+
+async def _write(connection: AsyncConnection, tids: Sequence[str]) -> None:
+    """Write what usage says now: it was changed before or with the feed's row, never after.
+
+    A later change has a row of its own in the feed.
+    """
+    postgres = connection.dialect.name == "postgresql"
+    upsert = (postgresql.insert if postgres else sqlite.insert)(call_index)
+    query = upsert.from_select(list(_COLUMNS), _current(_among(tids, as_array=postgres)))
+    query = query.on_conflict_do_update(
+        index_elements=["tid"],
+        set_={name: query.excluded[name] for name in _COLUMNS[1:]},
+    )
+    await connection.execute(query)
+
+
+def _among(tids: Sequence[str], *, as_array: bool) -> ColumnElement[bool]:
+    if not as_array:
+        return usage.c.tid.in_(tids)
+    # One parameter, whatever the number of tids: one statement for the database to know.
+    return usage.c.tid == any_(literal(tids, postgresql.ARRAY(TID)))
+
+
+def _current(which: ColumnElement[bool]) -> Select[tuple[object, ...]]:
+    return select(
+        usage.c.tid,
+        usage.c.user_id,
+        usage.c.key_id,
+        usage.c.channel_id,
+        usage.c.model_asked,
+        usage.c.status,
+        usage.c.charge,
+    ).where(which)
