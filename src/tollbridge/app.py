@@ -38,7 +38,11 @@ from tollbridge.edge.protocol import make_protocol
 from tollbridge.identity.keys import KeyStore
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.routes import PATHS, is_relayed
+from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
+from tollbridge.storage.counters import Counters
+from tollbridge.storage.counters_memory import MemoryCounters
+from tollbridge.storage.counters_redis import BadRedisUrl, RedisCounters
 from tollbridge.storage.engine import DATABASE_ERRORS, open_engine, reason_of
 from tollbridge.storage.ledger_items import LedgerBroken
 from tollbridge.storage.migrate import migrate
@@ -77,6 +81,7 @@ class Gateway:
         self._keys: KeyStore
         self._client: Http1Client
         self._watcher: Watcher
+        self._counters = _open_counters(settings.redis_url)
 
     def claim(self) -> None:
         """Make sure of being the only one; raises DatabaseInUse."""
@@ -98,6 +103,7 @@ class Gateway:
             self._engine, lambda: load_snapshot(self._engine, self._secrets), self._changed
         )
         await self._watcher.start()
+        await self._counters.start()
         self._client = Http1Client(_upstream_limits(settings))
         self._relay = Relay(
             self._world,
@@ -107,6 +113,7 @@ class Gateway:
             settings,
             self.metrics,
             Budgets(self._engine),
+            Throttle(self._counters, self.metrics),
         )
         self._api = make_api(
             ApiServices(
@@ -129,6 +136,7 @@ class Gateway:
         """Settle what is queued and let go of everything."""
         await self._watcher.stop()
         await self._client.close()
+        await self._counters.stop()
         await self._node.stop(_STOP_WRITER_S)
         await self._engine.dispose()
 
@@ -174,6 +182,7 @@ class Gateway:
         self.metrics.holds_open.set(self._node.book.open_holds)
         self.metrics.queue_depth.set(self._node.queued)
         self.metrics.streams_open.set(self.load.open_streams)
+        self.metrics.limits_shared.set(self._counters.shared)
 
     def _broken(self, reason: str) -> None:
         """What is on the disk is not known any more: end at once, the next start recovers."""
@@ -259,6 +268,13 @@ async def _open(gateway: Gateway, settings: Settings) -> None:
         await gateway.open()
     except _UNUSABLE as error:
         raise CannotServe(f"the database cannot be used: {reason_of(error)}") from error
+
+
+def _open_counters(url: str) -> Counters:
+    try:
+        return RedisCounters(url) if url else MemoryCounters()
+    except BadRedisUrl as error:
+        raise CannotServe(str(error)) from None
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -17,7 +17,10 @@ from tollbridge.demo.fake_books import AccountScript
 from tollbridge.demo.fake_upstream import FakeUpstream
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.relay.pipeline import Relay
+from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
+from tollbridge.storage.counters import Counters
+from tollbridge.storage.counters_memory import MemoryCounters
 from tollbridge.upstreams.http1 import Http1Client
 
 PATIENCE_S = 30
@@ -48,6 +51,7 @@ class Floor:
         self.settings = Settings(**values)
         self.ledger, self.writer = paper_ledger(**{f"w{WALLET}": money, f"w{LIMIT}": limit})
         self.metrics = Metrics()
+        self.counters: Counters = MemoryCounters()
         self.client = Http1Client()
         self.keys = Keys(key())
         self.world = World()
@@ -60,6 +64,7 @@ class Floor:
             self.settings,
             self.metrics,
             no_budgets(),
+            Throttle(self.counters, self.metrics),
         )
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -32,6 +32,12 @@ class Metrics:
             ("reason",),
             registry=registry,
         )
+        self._rate_limited = Counter(
+            "tollbridge_rate_limited_total",
+            "Calls refused for a limit, by what was limited.",
+            ("limit",),
+            registry=registry,
+        )
         self._hold_refused = _counter(registry, "hold_refused", "Holds that a wallet refused.")
         self._operator_loss = _counter(
             registry, "operator_loss_nano", "Cost that no wallet covered, in nano-dollars."
@@ -42,6 +48,9 @@ class Metrics:
         )
         self.holds_open = _gauge(registry, "holds_open", "Holds of running calls.")
         self.streams_open = _gauge(registry, "streams_open", "Streams that are being relayed.")
+        self.limits_shared = _gauge(
+            registry, "limits_shared", "Whether limits are counted for all processes together."
+        )
         self.queue_depth = _gauge(registry, "queue_depth", "Writes that wait for a commit.")
         self.commit_seconds = Histogram(
             "tollbridge_commit_seconds",
@@ -77,6 +86,10 @@ class Metrics:
         if count is None:
             count = self._bind_failure(reason)
         count()
+
+    def rate_limited(self, limit: str) -> None:
+        """Count a call that was refused for a limit: requests, tokens, concurrency or account."""
+        self._rate_limited.labels(limit).inc()
 
     def committed(self, batch: int, seconds: float) -> None:
         """Record one group commit of `batch` writes that took `seconds`."""

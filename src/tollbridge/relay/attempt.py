@@ -19,6 +19,7 @@ from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
 from tollbridge.relay.plan import pick
 from tollbridge.relay.stream import End, StreamPump
+from tollbridge.relay.throttle import Throttle, has_limits
 from tollbridge.relay.verdicts import Verdict, of_complaint, of_empty, of_failure, of_status
 from tollbridge.upstreams.failures import UpstreamFailure
 from tollbridge.upstreams.http1 import Http1Client
@@ -45,9 +46,15 @@ class Attempts:
     """Tries accounts until one answers."""
 
     def __init__(
-        self, client: Http1Client, ledger: Ledger, settings: Settings, metrics: Metrics
+        self,
+        client: Http1Client,
+        ledger: Ledger,
+        settings: Settings,
+        metrics: Metrics,
+        throttle: Throttle,
     ) -> None:
         self._client = client
+        self._throttle = throttle
         self._ledger = ledger
         self._settings = settings
         self._metrics = metrics
@@ -68,8 +75,9 @@ class Attempts:
     async def unary(self, call: Call) -> Whole:
         """Return the first good answer; raises ApiError when no account gave one."""
         tried: set[int] = set()
+        verdict: Verdict | None = None
         while True:
-            account = self._next(call, tried)
+            account = await self._next(call, tried, verdict)
             started = self._loop.time()
             outcome = await self._try_unary(call, account)
             verdict = outcome if isinstance(outcome, Verdict) else None
@@ -81,8 +89,9 @@ class Attempts:
     async def stream(self, call: Call, outlet: Outlet) -> StreamPump:
         """Return the first try that has content; raises ApiError when no account gave any."""
         tried: set[int] = set()
+        verdict: Verdict | None = None
         while True:
-            account = self._next(call, tried)
+            account = await self._next(call, tried, verdict)
             started = self._loop.time()
             pump = await self._try_stream(call, account, outlet)
             verdict = _judge(pump)
@@ -94,18 +103,35 @@ class Attempts:
                 raise verdict.error
             self._go_on(call, tried, verdict)
 
-    def _next(self, call: Call, tried: set[int]) -> Account:
-        account = pick(call.channel.accounts, tried, int(call.tid[_CHANCE_DIGITS:], 16))
-        if account is None:
-            raise ApiError(Kind.NO_ACCOUNT, facts={"model": call.ask.model})
-        tried.add(account.id)
-        call.account = account
-        call.bill.account_id = account.id
-        return account
+    async def _next(self, call: Call, tried: set[int], last: Verdict | None) -> Account:
+        """Return the next account with room; one without counts as tried, but as no attempt."""
+        self._throttle.leave_account(call)
+        waits_ms: list[int] = []
+        while True:
+            account = pick(call.channel.accounts, tried, int(call.tid[_CHANCE_DIGITS:], 16))
+            if account is None:
+                raise self._nobody(call, waits_ms, last)
+            tried.add(account.id)
+            wait_ms = 0
+            if has_limits(account):
+                wait_ms = await self._throttle.enter_account(call, account)
+            if not wait_ms:
+                call.account = account
+                call.bill.account_id = account.id
+                return account
+            waits_ms.append(wait_ms)
+
+    def _nobody(self, call: Call, waits_ms: list[int], last: Verdict | None) -> ApiError:
+        if last is not None:
+            return last.error
+        if waits_ms:
+            return self._throttle.full(call, min(waits_ms))
+        return ApiError(Kind.NO_ACCOUNT, facts={"model": call.ask.model})
 
     def _go_on(self, call: Call, tried: set[int], verdict: Verdict) -> None:
         """Return when another account may be tried; raise what the client hears when not."""
-        more = len(tried) < min(self._settings.max_attempts, len(call.channel.accounts))
+        more = len(tried) < len(call.channel.accounts)
+        more = more and len(call.attempts) < self._settings.max_attempts
         if not verdict.elsewhere or not more:
             raise verdict.error
 

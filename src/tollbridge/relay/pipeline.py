@@ -26,6 +26,7 @@ from tollbridge.relay.reserve import Reserve, make_bill
 from tollbridge.relay.routes import match
 from tollbridge.relay.settlement import Settlement
 from tollbridge.relay.stream import StreamPump
+from tollbridge.relay.throttle import Throttle, is_limited
 from tollbridge.relay.world import World
 from tollbridge.storage.ledger_items import Poisoned, Settle, SettleResult
 from tollbridge.upstreams.http1 import Http1Client
@@ -45,6 +46,7 @@ class Relay:
         settings: Settings,
         metrics: Metrics,
         budgets: Budgets,
+        throttle: Throttle,
     ) -> None:
         self._world = world
         self._ledger = ledger
@@ -54,7 +56,8 @@ class Relay:
         self._loop = asyncio.get_running_loop()
         self._offers = gate.Offers()
         self._reserve = Reserve(ledger, settings, Purses(budgets))
-        self._attempts = Attempts(client, ledger, settings, metrics)
+        self._throttle = throttle
+        self._attempts = Attempts(client, ledger, settings, metrics, throttle)
         self._settlement = Settlement(ledger, metrics)
 
     async def handle(self, exchange: Exchange) -> None:
@@ -93,6 +96,7 @@ class Relay:
             if not isinstance(error, Exception):
                 raise
         finally:
+            self._throttle.leave(call)
             if outlet is not None:
                 outlet.close()
 
@@ -110,6 +114,8 @@ class Relay:
         self._offers.choose(call)
         self._attempts.must_have_account(call)
         call.bill = make_bill(call)
+        if is_limited(call):
+            await self._throttle.enter(call)
 
     async def _unary(self, call: Call) -> None:
         leash = Leash(self._loop, call.exchange.task, self._settings.drain_cap_s)
@@ -225,4 +231,5 @@ class Relay:
 
     @staticmethod
     def _answer_error(call: Call, rendered: Rendered) -> None:
-        call.exchange.reply(rendered.status, header_lines(rendered.headers), rendered.body)
+        lines = header_lines(rendered.headers) + call.rate_lines
+        call.exchange.reply(rendered.status, lines, rendered.body)

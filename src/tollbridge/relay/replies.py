@@ -1,7 +1,10 @@
 """Owns the header lines that Tollbridge adds to an answer. Pure."""
 
+from collections.abc import Sequence
+
 from tollbridge.core.money import format_usd
 from tollbridge.relay.call import Call
+from tollbridge.storage.counters import Scope, State
 
 SSE_HEADERS = (
     b"content-type: text/event-stream; charset=utf-8\r\n"
@@ -13,7 +16,7 @@ HEARTBEAT = b": keepalive\n\n"
 
 def tracing(call: Call) -> bytes:
     """Return the lines that every answer of this call carries."""
-    lines = b"x-request-id: " + call.tid.encode() + b"\r\n"
+    lines = b"x-request-id: " + call.tid.encode() + b"\r\n" + call.rate_lines
     if call.output_limit is not None:
         lines += b"x-tollbridge-max-output: %d\r\n" % call.output_limit
     return lines
@@ -30,3 +33,24 @@ def settled(charge: int, balance: int) -> bytes:
 def header_lines(pairs: tuple[tuple[bytes, bytes], ...]) -> bytes:
     """Return header pairs as lines."""
     return b"".join(name + b": " + value + b"\r\n" for name, value in pairs)
+
+
+def rate_lines(scopes: Sequence[Scope], states: Sequence[State]) -> bytes:
+    """Return the lines that tell a client how much of its limits is left, the tightest of each."""
+    both = list(zip(scopes, states, strict=True))
+    requests = [
+        (one.rpm - now.requests, one.rpm, now.requests_reset_ms) for one, now in both if one.rpm
+    ]
+    tokens = [(one.tpm - now.tokens, one.tpm, now.tokens_reset_ms) for one, now in both if one.tpm]
+    return _allowance(b"requests", requests) + _allowance(b"tokens", tokens)
+
+
+def _allowance(what: bytes, left: list[tuple[int, int, int]]) -> bytes:
+    if not left:
+        return b""
+    remaining, limit, reset_ms = min(left)
+    tenths = -(-reset_ms // 100)
+    return (
+        b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %d.%ds\r\n"
+        % (what, limit, what, max(remaining, 0), what, tenths // 10, tenths % 10)
+    )
