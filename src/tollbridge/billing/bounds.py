@@ -1,7 +1,8 @@
 """Owns the bound of a call: the most it can cost, and the output limit that makes that true.
 
-Rules: money.md, "One call", step 2. Pure; must not know purses or how a limit is written into a
-request.
+A call whose output is watched needs no limit: its first hold is a slice, and a tariff says how much
+output any hold pays for. Rules: money.md, "One call", step 2. Pure; must not know purses or how a
+limit is written into a request.
 """
 
 import msgspec
@@ -11,7 +12,8 @@ from tollbridge.catalog.prices import Price
 from tollbridge.core.money import Multiplier, ceil_div
 from tollbridge.protocols.blobs import BlobScan
 
-_TEXT_BYTES_PER_TOKEN = 2
+TEXT_BYTES_PER_TOKEN = 2
+"""A token may be as short as this: the side of every bound."""
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False):
@@ -22,7 +24,9 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     `max_output`: the model's limit for each choice, 0 when it has no output. `floor_tokens`: output
     tokens of the whole call below which it is not worth sending. `share`: at most one part in so
     many of the free money is held beyond the floor (>= 1). `media_in`, `media_out`: whether images
-    or audio may be billed in or out; `searches`: web searches at most.
+    or audio may be billed in or out; `searches`: web searches at most. `slice_tokens`: output
+    tokens of the whole call that a first hold pays for where the rest follows while it runs, 0
+    where the hold has to be for the whole call.
     """
 
     input_tokens: int
@@ -34,18 +38,45 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     media_in: bool = True
     media_out: bool = False
     searches: int = 0
+    slice_tokens: int = 0
+
+
+class Tariff(msgspec.Struct, frozen=True, gc=False):
+    """What visible output costs at most, token by token, on top of the input.
+
+    `fixed` and `per_token` are millionths of a nano-dollar at list price; `worst` is what the call
+    can cost at most, in nano-dollars: no hold has to be larger.
+    """
+
+    fixed: int
+    per_token: int
+    multiplier: Multiplier
+    worst: int
+
+    def cost(self, tokens: int) -> int:
+        """Return what a hold for so many output tokens is, in nano-dollars (>= 1)."""
+        parts = self.fixed + tokens * self.per_token
+        if parts * self.multiplier.num >= self.worst * self.multiplier.den * MILLION:
+            return self.worst
+        return total_of(parts, self.multiplier) or 1
+
+    def tokens(self, amount: int) -> int:
+        """Return the most output tokens that a hold below the worst case pays for."""
+        return max(_payable(amount, self.multiplier, self.fixed, self.per_token), 0)
 
 
 class Bound(msgspec.Struct, frozen=True, gc=False):
     """What to hold: `amount` nano-dollars (>= 1), which the call cannot exceed.
 
     `output_limit` is to be written into the request, for each choice; None leaves the request as it
-    is. `worst` is what the call could have cost without a written limit.
+    is. `worst` is what the call could have cost without a written limit. With a `tariff` the amount
+    is a first slice: the call may not be let exceed it before the hold has grown.
     """
 
     amount: int
     output_limit: int | None
     worst: int
+    tariff: Tariff | None = None
 
 
 class Unaffordable(msgspec.Struct, frozen=True, gc=False):
@@ -62,7 +93,7 @@ def input_bound(body_bytes: int, blobs: BlobScan, context: int, blob_tokens: int
     """Return the most input tokens that a body of so many bytes can be, in a context window."""
     if blobs.opaque:
         return context
-    text = ceil_div(body_bytes - blobs.bytes, _TEXT_BYTES_PER_TOKEN)
+    text = ceil_div(body_bytes - blobs.bytes, TEXT_BYTES_PER_TOKEN)
     return min(context, text + blob_tokens * blobs.count)
 
 
@@ -76,6 +107,10 @@ def bound(ask: Ask, price: Price, multiplier: Multiplier, available: int) -> Bou
     fixed, per_token = _rates(ask, price)
     limit = ask.max_output if ask.limit is None else ask.limit
     worst = total_of(fixed + limit * per_token, multiplier) or 1
+    if ask.slice_tokens and ask.copies * limit > ask.slice_tokens:
+        tariff = Tariff(fixed, per_token // ask.copies, multiplier, worst)
+        if tariff.cost(ask.slice_tokens) < worst:
+            return _first_slice(ask, tariff, available)
     affordable = available // ask.share
     if worst <= affordable:
         return Bound(worst, None, worst)
@@ -88,6 +123,14 @@ def bound(ask: Ask, price: Price, multiplier: Multiplier, available: int) -> Bou
         return Bound(worst, None, worst)
     limit = _payable(hold, multiplier, fixed, per_token)
     return Bound(total_of(fixed + limit * per_token, multiplier), limit, worst)
+
+
+def _first_slice(ask: Ask, tariff: Tariff, available: int) -> Bound | Unaffordable:
+    """Hold a slice, or what there is for one down to the floor; no limit is written."""
+    amount = min(tariff.cost(ask.slice_tokens), available)
+    if amount < tariff.cost(min(ask.slice_tokens, ask.floor_tokens)):
+        return Unaffordable(tariff.tokens(available) // ask.copies)
+    return Bound(amount, None, tariff.worst, tariff)
 
 
 def _payable(hold: int, multiplier: Multiplier, fixed: int, per_token: int) -> int:

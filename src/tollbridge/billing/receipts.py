@@ -29,6 +29,10 @@ _FREE = {
     "withheld": "The answer was withheld because it could not be recorded; the call costs nothing.",
     "database_lost": "The call could not be recorded and was ended; it costs nothing.",
 }
+_LIMITED = (
+    "The free money of the balance, or of the key's limit, was used up while the answer was written:"
+    " it ended there with finish reason length and costs what was delivered."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,4 +187,6 @@ def _why(row: RowMapping) -> str | None:
         said.append(words if words.endswith(".") else f"{words}.")
     if not row["charge"] and row["end_state"] in _FREE:
         said.append(_FREE[row["end_state"]])
+    if row["end_state"] == "limited":
+        said.append(_LIMITED)
     return " ".join(said) or None

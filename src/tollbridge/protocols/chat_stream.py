@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from tollbridge.protocols.chat import UpstreamFault, decoded, fault_from, has_content, text_or_none
+from tollbridge.protocols.chat_length import finished_in
 from tollbridge.protocols.chat_normal import StreamNormaliser
 from tollbridge.protocols.chat_usage import merge_usage, usage_from
 from tollbridge.protocols.delta_shape import DeltaShape, learn_shape, produced_bytes
@@ -62,6 +63,7 @@ class ChatTap:
         "error",
         "events",
         "finished",
+        "first",
         "held",
         "model",
         "tail",
@@ -94,6 +96,8 @@ class ChatTap:
         self.error: UpstreamFault | None = None
         self.events = 0
         self.finished = False
+        self.first: dict[str, Any] | None = None
+        """The first chunk that says who it is: all chunks of a stream bear its name."""
         self.held = False
         self.model: str | None = None
         self.tail: list[bytes] = []
@@ -103,6 +107,15 @@ class ChatTap:
     def usage(self) -> Usage | None:
         """The usage figures seen so far; None when the upstream has given none."""
         return usage_from(self._figures)
+
+    @property
+    def unfinished(self) -> list[int]:
+        """The choices that have no finish reason yet, also those that have not begun."""
+        return [index for index in range(self._copies) if index not in self._ended]
+
+    def unsay(self, frames: bytes) -> None:
+        """Take back the finishes in these frames and in the tail, which nobody will see."""
+        self._ended -= finished_in(frames + self.finish_text())
 
     def feed(self, data: bytes) -> bytes:
         """Return the bytes that may go to the client now: whole frames before the finish."""
@@ -206,6 +219,8 @@ class ChatTap:
             self._fail(fault)
         if self.model is None:
             self.model = text_or_none(chunk.get("model"))
+        if self.first is None and (chunk.get("id") or self._normaliser is not None):
+            self.first = chunk
         self._count(chunk.get("usage"))
         vendor = chunk.get("x_groq")
         if isinstance(vendor, dict):

@@ -4,6 +4,7 @@ Streams are those of chat (`chat_stream`), with `text` in place of a delta. Must
 accounts, prices, or how bytes travel.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -19,8 +20,11 @@ from tollbridge.protocols.chat import (
     text_or_none,
     usage_wanted,
 )
+from tollbridge.protocols.chat_length import ending
+from tollbridge.protocols.chat_normal import Identity
 from tollbridge.protocols.chat_usage import usage_from
 from tollbridge.protocols.json_peek import FieldError, RangeError, TopLevel
+from tollbridge.protocols.usage import Usage
 
 LIMIT_DEFAULT: Final = 16
 """Output tokens per copy when the request names none; the protocol's own default."""
@@ -100,6 +104,16 @@ def prepare(
     if force_usage and ask.stream and not ask.include_usage:
         edits["stream_options"] = usage_wanted(top)
     return top.replaced(edits)
+
+
+def length_ending(
+    first: dict[str, Any] | None,
+    identity: Identity,
+    choices: Iterable[int],
+    usage: Usage | None,
+) -> bytes:
+    """Return the frames that end a stream before its end; the same rules as for chat."""
+    return ending(first, identity, "text_completion", choices, {"text": ""}, usage)
 
 
 def read_reply(body: bytes) -> ReplyFacts:

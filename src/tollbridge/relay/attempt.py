@@ -14,10 +14,10 @@ from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.chat import ReplyFacts
 from tollbridge.protocols.chat_normal import Identity
 from tollbridge.relay.call import Call
-from tollbridge.relay.checkpoint import Checkpoints
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
 from tollbridge.relay.plan import pick
+from tollbridge.relay.slices import cover
 from tollbridge.relay.stream import End, StreamPump
 from tollbridge.relay.throttle import Throttle, has_limits
 from tollbridge.relay.verdicts import Verdict, of_complaint, of_empty, of_failure, of_status
@@ -164,12 +164,12 @@ class Attempts:
             return of_empty()
         answer = reply.body
         if account.compatible:
-            answer = call.dialect.normal(answer, _identity(call))
+            answer = call.dialect.normal(answer, identity_of(call))
         return Whole(answer, headers.get(b"content-type", b"application/json"), facts)
 
     async def _try_stream(self, call: Call, account: Account, outlet: Outlet) -> StreamPump:
-        tap = call.dialect.tap(call.ask, account, _identity(call))
-        checkpoints = Checkpoints(call, self._ledger, self._settings.checkpoint_nano)
+        tap = call.dialect.tap(call.ask, account, identity_of(call))
+        checkpoints = cover(call, self._ledger, self._settings)
         pump = StreamPump(
             tap, outlet, checkpoints, self._settings, drains=not account.stops_on_abort
         )
@@ -195,8 +195,8 @@ class Attempts:
         return pump
 
 
-def _identity(call: Call) -> Identity:
-    """What an answer is called where a compatible upstream does not say."""
+def identity_of(call: Call) -> Identity:
+    """Return what an answer is called where a compatible upstream does not say."""
     return Identity(f"chatcmpl-{call.tid}", call.at_ms // 1000, call.ask.model)
 
 

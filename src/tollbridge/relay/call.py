@@ -4,6 +4,7 @@ Written by the pipeline and its steps only; nothing here comes from a body but c
 """
 
 from tollbridge.billing.bill import Bill
+from tollbridge.billing.bounds import Tariff
 from tollbridge.catalog.prices import Price
 from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot
 from tollbridge.core.clock import now_ms
@@ -23,7 +24,7 @@ class Call:
         "account", "account_ticket", "amount", "ask", "at_ms", "attempts", "bill", "bodies",
         "channel", "dialect", "exchange", "first_token_at", "has_media", "hold", "input_bound",
         "input_estimate", "key", "model", "output_limit", "price", "purses", "rate_lines",
-        "snapshot", "started_at", "ticket", "tid", "top", "used",
+        "snapshot", "started_at", "tariff", "ticket", "tid", "top", "used",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, tid: str, dialect: Dialect, started_at: float) -> None:
@@ -47,6 +48,8 @@ class Call:
         self.input_estimate = 0
         self.amount = 0
         self.output_limit: int | None = None
+        # Where the hold is only a first slice: what more of it costs.
+        self.tariff: Tariff | None = None
         self.hold: Hold | None = None
         self.attempts: list[tuple[int, str, int]] = []
         self.bodies: dict[bool, bytes] = {}

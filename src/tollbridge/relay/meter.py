@@ -1,12 +1,14 @@
 """Owns what a call costs and the estimates for calls whose upstream said nothing. Pure.
 
 Exact usage always wins over an estimate; an estimate never exceeds the hold (money.md, end table).
+What a running stream may cost is counted on the side of the bound instead.
 """
 
 from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from tollbridge.billing.bounds import TEXT_BYTES_PER_TOKEN
 from tollbridge.catalog.prices import Price
 from tollbridge.core.money import Multiplier, ceil_div
 from tollbridge.protocols.usage import Usage
@@ -18,6 +20,11 @@ BYTES_PER_TOKEN = 4
 def estimate_tokens(text_bytes: int) -> int:
     """Return the tokens that so many bytes of text probably are."""
     return ceil_div(text_bytes, BYTES_PER_TOKEN)
+
+
+def most_tokens(text_bytes: int) -> int:
+    """Return the most tokens that so many bytes of text can be."""
+    return ceil_div(text_bytes, TEXT_BYTES_PER_TOKEN)
 
 
 def estimated_usage(input_tokens: int, text_bytes: int) -> Usage:

@@ -15,17 +15,18 @@ from tollbridge.core.telemetry import Metrics, get_logger
 from tollbridge.identity.keys import KeyStore
 from tollbridge.protocols.chat import ReplyFacts
 from tollbridge.relay import gate
-from tollbridge.relay.attempt import Attempts
+from tollbridge.relay.attempt import Attempts, identity_of
 from tollbridge.relay.call import Call
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.leash import Leash
+from tollbridge.relay.meter import estimated_usage
 from tollbridge.relay.outlet import Outlet
 from tollbridge.relay.purses import Purses
 from tollbridge.relay.replies import header_lines, settled, tracing
 from tollbridge.relay.reserve import Reserve, make_bill
 from tollbridge.relay.routes import match
 from tollbridge.relay.settlement import Settlement
-from tollbridge.relay.stream import StreamPump
+from tollbridge.relay.stream import End, StreamPump
 from tollbridge.relay.throttle import Throttle, is_limited
 from tollbridge.relay.world import World
 from tollbridge.storage.ledger_items import Poisoned, Settle, SettleResult
@@ -131,6 +132,7 @@ class Relay:
         finally:
             leash.loosen()
         call.first_token_at = self._loop.time()
+        self._reserve.hidden.learn(call, whole.facts.usage, whole.facts.text_bytes)
         result = await self._settle_whole(call, whole.facts)
         if result is None:
             self._answer_error(call, self._rendered(call, ApiError(Kind.DATABASE_DOWN)))
@@ -170,27 +172,34 @@ class Relay:
             raise
         pump.release()
         try:
-            await pump.ended
+            await pump.over()
         except asyncio.CancelledError:
             # The process ends in the middle: what was streamed is paid for, nothing more.
             pump.stop()
             self._settle_stream(call, pump)
             raise
         settle = self._settle_stream(call, pump)
-        if await self._durable(call, settle) is not None and pump.complete:
+        durable = await self._durable(call, settle) is not None
+        if durable and pump.complete:
             outlet.end(pump.last_frames())
+        elif durable and pump.end_state is End.LIMITED:
+            used = estimated_usage(call.input_estimate, pump.text_bytes)
+            outlet.end(call.dialect.length_ending(call.ask, pump.tap, identity_of(call), used))
         else:
             outlet.fail(ApiError(Kind.STREAM_BROKEN))
 
     def _settle_stream(self, call: Call, pump: StreamPump) -> Settle:
         tap, settlement = pump.tap, self._settlement
         if pump.complete:
+            self._reserve.hidden.learn(call, tap.usage, tap.text_bytes)
             return settlement.complete(
                 call, tap.usage, tap.text_bytes, tap.model, gone=call.exchange.gone
             )
         if pump.gone:
             return settlement.gone(call, tap.usage, tap.text_bytes, tap.model)
-        return settlement.partial(call, tap.usage, tap.text_bytes, tap.model)
+        if pump.end_state is End.LIMITED:
+            return settlement.limited(call, pump.text_bytes, tap.model)
+        return settlement.partial(call, tap.usage, pump.text_bytes, tap.model)
 
     async def _durable(
         self, call: Call, settle: Settle, *, withhold: bool = False

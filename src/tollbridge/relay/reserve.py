@@ -16,6 +16,7 @@ from tollbridge.protocols.blobs import scan
 from tollbridge.relay.call import Call
 from tollbridge.relay.meter import estimate_tokens, known_client
 from tollbridge.relay.purses import Purses, shortage
+from tollbridge.relay.slices import HiddenOutput
 from tollbridge.storage.ledger_items import HoldResult, Poisoned
 
 _BLOB_ESTIMATE_TOKENS = 1_000
@@ -30,6 +31,7 @@ class Reserve:
         self._ledger = ledger
         self._settings = settings
         self._purses = purses
+        self.hidden = HiddenOutput()
 
     async def hold(self, call: Call) -> None:
         """Bound the call and ask for its hold; wait for it where money is short (step 3).
@@ -97,7 +99,22 @@ class Reserve:
             return False
         call.amount = outcome.amount
         call.output_limit = outcome.output_limit
+        call.tariff = outcome.tariff
         return True
+
+    def _slice_tokens(self, call: Call) -> int:
+        """Return what a first slice pays for, 0 where the hold has to be for the whole call.
+
+        The hold is made before an account is picked, so all that may be tried have to stop on abort
+        (docs/decisions/0014-slices.md).
+        """
+        sliced = (
+            call.ask.stream
+            and all(account.stops_on_abort for account in call.channel.accounts)
+            and call.model.id not in self.hidden
+            and call.dialect.visible(call.top, call.ask)
+        )
+        return self._settings.slice_tokens if sliced else 0
 
     def _try_bound(self, call: Call, free: int, more_input: int = 0) -> Bound | Unaffordable:
         settings = self._settings
@@ -112,6 +129,7 @@ class Reserve:
             media_in=call.has_media,
             media_out=wish.media_out,
             searches=wish.searches,
+            slice_tokens=self._slice_tokens(call),
         )
         try:
             return bound(ask, call.price, call.channel.multiplier, free)

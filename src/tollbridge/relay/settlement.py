@@ -68,6 +68,11 @@ class Settlement:
         flags = ["partial"] if usage is not None else ["partial", "estimated"]
         return self._charge(call, "partial", usage, text_bytes, model, flags, 200)
 
+    def limited(self, call: Call, text_bytes: int, model: str | None) -> Settle:
+        """The money for more was not there: the input and what the client was shown."""
+        flags = ["estimated", "balance_short"]
+        return self._charge(call, "limited", None, text_bytes, model, flags, 200)
+
     def nothing(self, call: Call, error: ApiError, status: int) -> None:
         """The call came to nothing: it costs nothing, and its row says why."""
         state = _state_of_nothing(call, error)

@@ -1,16 +1,19 @@
 """Owns one attempt at a stream: upstream bytes in, frames out, until it ended in some way.
 
 A sink of the upstream client and the watcher of the client, all in callbacks on the loop: no
-task and no queue a frame. It holds back the start until first content and everything from the
-finish on; it decides nothing about money (architecture.md, "One request", steps 5 and 6).
+task and no queue a frame. It holds back the start until first content, everything from the
+finish on, and text that the hold does not pay for yet; how far the hold goes, it is told
+(architecture.md, "One request", steps 5 and 6; money.md, step 5).
 """
 
 import asyncio
 from enum import StrEnum
 from typing import Protocol
 
+from tollbridge.protocols.chat_length import fitting
 from tollbridge.protocols.chat_stream import ChatTap
-from tollbridge.relay.checkpoint import Checkpoints
+from tollbridge.protocols.delta_shape import produced_bytes
+from tollbridge.relay.checkpoint import Answer, Checkpoints
 from tollbridge.relay.outlet import Outlet
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
 
@@ -27,6 +30,8 @@ class End(StrEnum):
     SILENT = "silent"
     FAILED = "failed"
     ABORTED = "aborted"
+    LIMITED = "limited"
+    """Not by the upstream: the money for more of it is not there."""
 
 
 class RunningCall(Protocol):
@@ -53,9 +58,10 @@ class StreamPump:
     """One attempt. `begun` resolves at first content or earlier end, `ended` at the end."""
 
     __slots__ = (
-        "_checkpoints", "_loop", "_outlet", "_pace", "_paused", "_plain", "_prelude",
-        "_prelude_bytes", "_released", "_timer", "begun", "call", "drains", "end_state", "ended",
-        "failure", "gone", "headers", "status", "tap",
+        "_checkpoints", "_choked", "_cleared", "_full", "_loop", "_outlet", "_pace", "_paused",
+        "_plain", "_prelude", "_prelude_bytes", "_released", "_shown_bytes", "_timer", "_unpaid",
+        "begun", "call", "drains", "end_state", "ended", "failure", "gone", "headers", "status",
+        "tap",
     )  # fmt: skip
 
     def __init__(
@@ -64,8 +70,13 @@ class StreamPump:
         self._loop = asyncio.get_running_loop()
         self._outlet = outlet
         self._checkpoints = checkpoints
+        checkpoints.told = self._told
         self._pace = pace
-        self._paused = False
+        # Reading is paused while the client is slow, the start is long or the money is awaited.
+        self._paused = self._choked = self._full = False
+        self._cleared: asyncio.Future[None] | None = None
+        self._unpaid: list[bytes] = []
+        self._shown_bytes: int | None = None
         self._plain: bytearray | None = None
         self._prelude: list[bytes] = []
         self._prelude_bytes = 0
@@ -92,6 +103,25 @@ class StreamPump:
         """Whether the upstream ended its answer properly; an end without a finish is a cut."""
         return self.end_state in (End.DONE, End.SILENT) and (self.tap.finished or self.tap.done)
 
+    @property
+    def text_bytes(self) -> int:
+        """The text that was passed on, or would have been but for the finish."""
+        return self.tap.text_bytes if self._shown_bytes is None else self._shown_bytes
+
+    async def over(self) -> None:
+        """Return when the upstream has ended and all that waited for money has passed or never will.
+
+        What the upstream says it used may show that the hold pays for all of it as it is.
+        """
+        try:
+            await self.ended
+            if self._cleared is not None and self._is_paid():
+                self._pass_unpaid()
+            while self._cleared is not None:
+                await self._cleared
+        finally:
+            self._checkpoints.close()
+
     def last_frames(self) -> bytes:
         """Return what was held back since the finish; properly ended if the upstream forgot to."""
         tail = self.tap.finish_text()
@@ -101,16 +131,17 @@ class StreamPump:
     def release(self) -> None:
         """Gate 1 is open: send what was held back and let the rest through."""
         self._released = True
-        if self.tap.content:
-            self._checkpoints.write(self.tap.text_bytes)
-        was_full, self._paused = self._paused, False
-        if self._prelude:
-            self._outlet.send(b"".join(self._prelude))
-            self._prelude.clear()
+        self._full = False
         self._outlet.tick = self._tick
-        # The client may have choked on the prelude just now: then reading stays paused.
-        if was_full and not self._paused and not self.ended.done():
-            self._resume()
+        start = b"".join(self._prelude)
+        self._prelude.clear()
+        if self.tap.content:
+            self._pass_counted(start)
+        elif start:
+            self._outlet.send(start)
+        # The client may have choked on the start just now: then reading stays paused.
+        if not self.ended.done():
+            self._steer()
 
     # what the upstream client reports
 
@@ -160,8 +191,7 @@ class StreamPump:
         if self.end_state is not None:
             return
         if self.drains or self.tap.finished:
-            if self._paused:
-                self._resume()
+            self._steer()
             self._arm(self._pace.drain_cap_s)
         else:
             self.stop()
@@ -171,14 +201,14 @@ class StreamPump:
 
         What follows the finish is held back here anyway, and the usage is in it.
         """
-        if self.call is not None and not (self.gone or self._paused or self.tap.finished):
-            self._paused = True
-            self.call.pause()
+        if self.call is not None and not (self.gone or self.tap.finished):
+            self._choked = True
+            self._steer()
 
     def client_ready(self) -> None:
         """The client has caught up."""
-        if self._paused:
-            self._resume()
+        self._choked = False
+        self._steer()
 
     def stop(self) -> None:
         """Abort the upstream and end here."""
@@ -186,19 +216,80 @@ class StreamPump:
 
     def _pass(self, out: bytes) -> None:
         if self._released:
-            self._outlet.send(out)
             if self.tap.text_bytes >= self._checkpoints.next_bytes:
-                self._checkpoints.write(self.tap.text_bytes)
+                self._pass_counted(out)
+            else:
+                self._outlet.send(out)
             return
         self._prelude.append(out)
         self._prelude_bytes += len(out)
         full = self._prelude_bytes > _PRELUDE_MAX_BYTES or len(self._prelude) > _PRELUDE_MAX_PARTS
         if (self.tap.content or full) and not self.begun.done():
             self.begun.set_result(None)
-        if self._prelude_bytes > _PRELUDE_MAX_BYTES and not self._paused and not self.gone:
-            self._paused = True
-            if self.call is not None:
-                self.call.pause()
+        if self._prelude_bytes > _PRELUDE_MAX_BYTES:
+            self._full = True
+            self._steer()
+
+    def _pass_counted(self, out: bytes) -> None:
+        """Pass frames on as far as the durable hold pays for them, and see to the hold."""
+        points = self._checkpoints
+        text_bytes = self.tap.text_bytes
+        if not self._is_paid():
+            points.write(text_bytes)
+            if self._cleared is not None or text_bytes > points.limit_bytes:
+                self._hold_back(out)
+                return
+        if out:
+            self._outlet.send(out)
+
+    def _is_paid(self) -> bool:
+        return self.complete and self._checkpoints.pays(self.tap.usage)
+
+    def _hold_back(self, out: bytes) -> None:
+        """Keep frames until the hold has grown; the first time, those that it pays for still pass."""
+        if self._cleared is None:
+            self._cleared = self._loop.create_future()
+            tail_bytes = produced_bytes(self.tap.finish_text())
+            before = self.tap.text_bytes - produced_bytes(out) - tail_bytes
+            fit, out = fitting(out, self._checkpoints.limit_bytes - before)
+            self._shown_bytes = before + produced_bytes(fit)
+            if fit:
+                self._outlet.send(fit)
+        self._unpaid.append(out)
+        self._steer()
+
+    def _told(self, answer: Answer) -> None:
+        """More was asked for; without it the stream goes on as far as the hold does."""
+        if answer is Answer.GONE and self.end_state is None and self._cleared is None:
+            self._abort(End.FAILED)
+        elif self._cleared is None:
+            return
+        elif answer is Answer.MORE:
+            self._pass_unpaid()
+        else:
+            self._end_unpaid(End.LIMITED if answer is Answer.SHORT else End.FAILED)
+
+    def _pass_unpaid(self) -> None:
+        frames = self._clear()
+        self._shown_bytes = None
+        self._pass_counted(frames)
+        self._steer()
+
+    def _end_unpaid(self, how: End) -> None:
+        """Drop what the hold does not pay for; it is the end of the stream, whoever ended it."""
+        frames = self._clear()
+        self._abort(how)
+        self.end_state = how
+        self.tap.unsay(frames)
+
+    def _clear(self) -> bytes:
+        """Return what waited for money; nothing waits any more."""
+        frames = b"".join(self._unpaid)
+        self._unpaid.clear()
+        if self._cleared is not None:
+            self._cleared.set_result(None)
+            self._cleared = None
+        return frames
 
     def _near_end(self) -> None:
         """From the finish on everything is held back; wait for usage, but not for ever."""
@@ -214,8 +305,7 @@ class StreamPump:
         else:
             if not self.begun.done():
                 self.begun.set_result(None)
-            if self._paused:
-                self._resume()
+            self._steer()
             self._arm(self._pace.finish_silence_s)
 
     def _arm(self, wait_s: float) -> None:
@@ -239,6 +329,8 @@ class StreamPump:
 
     def _finish(self, how: End) -> None:
         self.end_state = how
+        if how is End.ABORTED:
+            self._clear()
         self._disarm()
         self._resolve()
 
@@ -252,10 +344,14 @@ class StreamPump:
             if not future.done():
                 future.set_result(None)
 
-    def _resume(self) -> None:
-        self._paused = False
-        if self.call is not None:
-            self.call.resume()
+    def _steer(self) -> None:
+        """Read on unless there is a reason not to; what follows a finish is always wanted."""
+        wait = self._choked or self._full or self._cleared is not None
+        wait = wait and not (self.gone or self.tap.finished)
+        if wait != self._paused:
+            self._paused = wait
+            if self.call is not None:
+                (self.call.pause if wait else self.call.resume)()
 
     def _tick(self) -> None:
         if self.end_state is None:
