@@ -41,6 +41,10 @@ class Passage(NamedTuple):
     line_to: int
 
 
+EVERYTHING = Passage(-(2**63), "", -(2**63))
+"""All lines and all calls, none of whose sums are to be kept."""
+
+
 class Proof(NamedTuple):
     """What came of a passage: the questions that are off, how much it was, the sums to keep."""
 
@@ -67,7 +71,9 @@ _CORRECTED = "'late', 'return'"
 _LOST = "'loss', 'late_loss', 'return_loss'"
 _RARE = f"{_CORRECTED}, {_LOST}"
 _OF_CALLS = f"'charge', {_RARE}"
-_EARNED = "CASE 'revenue' WHEN {0}.credit THEN {0}.amount WHEN {0}.debit THEN -{0}.amount ELSE 0 END"
+_EARNED = (
+    "CASE 'revenue' WHEN {0}.credit THEN {0}.amount WHEN {0}.debit THEN -{0}.amount ELSE 0 END"
+)
 _OTHER_SIDE = "CASE 'revenue' WHEN {0}.credit THEN {0}.debit ELSE {0}.credit END"
 _SIDE = _OTHER_SIDE.format("j")
 # A call has at most one charge, found by the journal's index; all else is rare, and summed first.
@@ -78,25 +84,31 @@ _RARE_SUMS = f"""
       MIN(CASE WHEN j.kind IN ({_CORRECTED}) THEN {_SIDE} END) AS least_side,
       MAX(CASE WHEN j.kind IN ({_CORRECTED}) THEN {_SIDE} END) AS most_side,
       SUM(CASE WHEN j.kind IN ({_LOST}) AND {_SIDE} <> 'operator_loss' THEN 1 ELSE 0 END) AS astray
-    FROM journal j WHERE j.kind IN ({_RARE}) GROUP BY j.ref
+    FROM journal j WHERE j.kind IN ({_RARE})
 """
-_WITH_RARE = f"WITH rare AS MATERIALIZED ({_RARE_SUMS})"
+_WITH_RARE = f"WITH rare AS MATERIALIZED ({_RARE_SUMS} GROUP BY j.ref)"
 _EVERY_CALL = """
     FROM usage u
     LEFT JOIN journal c ON c.kind = 'charge' AND c.ref = u.tid
     LEFT JOIN rare r ON r.ref = u.tid
 """
-# The cast keeps a text that is no tid whole, and lets PostgreSQL find the tid by its index.
-_NEW_CALLS = f"""
-    FROM (
+# The casts keep a text that is no tid whole, and let PostgreSQL find tids by their index. Without
+# {collate} it compares as tids do, byte by byte, which the journal's index may not. An expression
+# of the kind keeps SQLite from reading all of the journal's index by kind instead of the new lines.
+_WITH_NEW = f"""
+    WITH new AS MATERIALIZED (
         SELECT CAST(tid AS TEXT) AS tid FROM usage WHERE tid >= CAST(:tid AS BPCHAR)
-        UNION SELECT ref FROM journal WHERE id >= :line AND kind IN ({_OF_CALLS})
-    ) AS t
+        UNION SELECT ref FROM journal WHERE id >= :line AND kind || '' IN ({_OF_CALLS})
+    ), rare AS MATERIALIZED (
+        {_RARE_SUMS} AND j.ref IN (SELECT tid {{collate}} FROM new) GROUP BY j.ref
+    )
+"""
+_NEW_CALLS = """
+    FROM new t
     LEFT JOIN usage u ON u.tid = CAST(t.tid AS BPCHAR)
-    LEFT JOIN journal c ON c.kind = 'charge' AND c.ref = t.tid {{collate}}
+    LEFT JOIN journal c ON c.kind = 'charge' AND c.ref = t.tid {collate}
     LEFT JOIN rare r ON r.ref = t.tid
 """
-# Without it PostgreSQL compares as tids do, byte by byte, which the journal's index may not.
 _COLLATE = {"sqlite": "", "postgresql": 'COLLATE "default"'}
 _CHARGED = f"{_EARNED.format('c')} + COALESCE(r.charge, 0)"
 _WALLET = "'wallet:' || CAST(u.wallet_id AS TEXT)"
@@ -203,16 +215,16 @@ _SUMS = f"""
       SUM(CASE WHEN kind IN ({_OF_CALLS}) THEN 1 ELSE 0 END) AS of_calls
     FROM journal WHERE id >= :line GROUP BY debit, credit, closing
 """
-_CALLS = f"""
-    {_WITH_RARE}
+_COUNTS = f"""
     SELECT COUNT(*) AS tids, COUNT(u.tid) AS calls, COUNT(c.id) + COALESCE(SUM(r.lines), 0) AS lines,
       SUM(CASE WHEN {_CHARGE_OFF} THEN 1 ELSE 0 END) AS charge_off,
       SUM(CASE WHEN {_LOSS_OFF} THEN 1 ELSE 0 END) AS loss_off,
       SUM(CASE WHEN {_SIDE_OFF} THEN 1 ELSE 0 END) AS side_off
 """
 _WALLETS = "SELECT id, available FROM purse WHERE kind = 'wallet'"
-# What one sort or hash may take, instead of spilling to disk at PostgreSQL's 4 MB.
-_ROOM = "SET LOCAL work_mem = '64MB'"
+# PostgreSQL's 4 MB for a sort or a hash would spill to disk; compiling so wide a query takes longer
+# than running it on what is new.
+_POSTGRES_SETTINGS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off")
 
 
 async def ask(
@@ -230,10 +242,11 @@ async def ask(
 async def prove(connection: AsyncConnection, kept: Mapping[str, int], passage: Passage) -> Proof:
     """Prove every question marked `proved` for a passage, given what accounts came to before it.
 
-    In two passes over what is new, or over the whole tables when the passage begins before all.
+    Two passes over what is new; over the whole tables when the passage is of everything.
     """
     if connection.dialect.name == "postgresql":
-        await connection.execute(text(_ROOM))
+        for setting in _POSTGRES_SETTINGS:
+            await connection.execute(text(setting))
     values = {"line": passage.line, "tid": passage.tid, "line_to": passage.line_to}
     closed, totals = dict(kept), dict(kept)
     lines = of_calls = bad = 0
@@ -245,10 +258,12 @@ async def prove(connection: AsyncConnection, kept: Mapping[str, int], passage: P
         lines += row.lines
         of_calls += row.of_calls
         bad += row.bad
-    new = _NEW_CALLS.format(collate=_COLLATE[connection.dialect.name])
-    query = _CALLS + (_EVERY_CALL if passage.tid == "" else new)
+    query = _WITH_RARE + _COUNTS + _EVERY_CALL
+    if passage.tid:
+        collate = _COLLATE[connection.dialect.name]
+        query = (_WITH_NEW + _COUNTS + _NEW_CALLS).format(collate=collate)
     calls = (await connection.execute(text(query), _used(values, query))).one()
-    strays = calls.tids > calls.calls or (passage.tid == "" and calls.lines != of_calls)
+    strays = calls.tids > calls.calls or (not passage.tid and calls.lines != of_calls)
     off = {
         "I2 balance": bad,
         "I3 charge": calls.charge_off,
@@ -256,7 +271,9 @@ async def prove(connection: AsyncConnection, kept: Mapping[str, int], passage: P
         "I3 wallet": calls.side_off,
         "I3 journal": strays,
     } | await _wallets_off(connection, totals)
-    return Proof(frozenset(name for name, is_off in off.items() if is_off), calls.calls, lines, closed)
+    return Proof(
+        frozenset(name for name, is_off in off.items() if is_off), calls.calls, lines, closed
+    )
 
 
 async def _wallets_off(connection: AsyncConnection, totals: Mapping[str, int]) -> dict[str, bool]:
@@ -266,9 +283,7 @@ async def _wallets_off(connection: AsyncConnection, totals: Mapping[str, int]) -
     }
     return {
         "I1 available": any(totals.get(name, 0) != has for name, has in wallets.items()),
-        "I1 journal": any(
-            name.startswith("wallet:") and name not in wallets for name in totals
-        ),
+        "I1 journal": any(name.startswith("wallet:") and name not in wallets for name in totals),
     }
 
 
