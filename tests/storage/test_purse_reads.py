@@ -8,7 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.identity.rows import key_columns, user_columns
 from tollbridge.storage.ledger_items import Figures
 from tollbridge.storage.ledger_tables import journal, purse
-from tollbridge.storage.purse_reads import LimitRow, credited, figures_of, limit_of
+from tollbridge.storage.purse_reads import (
+    BudgetPurse,
+    BudgetRow,
+    LimitRow,
+    budget_of,
+    budget_purse,
+    credited,
+    figures_of,
+    limit_of,
+)
 from tollbridge.storage.tables import api_keys, users
 from tollbridge.storage.unit_of_work import reading, writing
 
@@ -86,3 +95,24 @@ async def test_a_limit(engine: AsyncEngine):
         assert await limit_of(connection, 1) == LimitRow(100, 3)
         assert await limit_of(connection, 2) is None
         assert await limit_of(connection, 3) is None
+
+
+async def test_a_budget_and_its_purses(engine: AsyncEngine):
+    async with writing(engine) as connection:
+        user = {"email": "a@b.c", "email_norm": "a@b.c", "status": "active", "wallet_id": WALLET}
+        await connection.execute(insert(users).values(id=1, created_ms=1, **user_columns(**user)))
+        for at, budget in ((1, (100, "week")), (2, (None, None))):
+            key = key_columns(name=f"k{at}", user_id=1, hash=bytes([at]), last6="", created_ms=1)
+            key |= dict(zip(("budget_nano", "budget_period"), budget, strict=True))
+            await connection.execute(insert(api_keys).values(id=at, **key))
+        for at, kind, owner in ((20, "key_budget", 1), (21, "key_budget", 2), (22, "key_limit", 1)):
+            row = {"id": at, "kind": kind, "owner_id": owner, "period_start": 7}
+            figures = {"available": at, "held": 3, "granted": 30}
+            await connection.execute(insert(purse).values(**row, **figures))
+        for lock in (False, True):
+            assert await budget_of(connection, 1, lock=lock) == BudgetRow(100, "week")
+            assert await budget_of(connection, 2, lock=lock) is None
+            assert await budget_of(connection, 3, lock=lock) is None
+        assert await budget_purse(connection, 1, 7) == BudgetPurse(20, 20, 3, 30)
+        assert await budget_purse(connection, 2, 7) == BudgetPurse(21, 21, 3, 30)
+        assert await budget_purse(connection, 1, 8) is None

@@ -2,8 +2,9 @@
 
 Widgets compute `hard_limit_usd - total_usage / 100` and show it as the balance, so that holds here
 exactly: the limit is balance + all spending, and the usage is all spending, whatever dates are asked
-for (a window would break the sum). Numbers carry all their decimals. A key with a spending limit sees
-the smaller of the wallet's balance and what is left of its limit, and the key's own spending.
+for (a window would break the sum). Numbers carry all their decimals. A key with a spending limit or
+a budget sees the smallest of the wallet's balance and what is left of them, and the key's own
+spending (with a budget alone: of the period).
 """
 
 from fastapi import APIRouter, Request, Response
@@ -12,6 +13,7 @@ from tollbridge.api.answers import answer, number, services_of
 from tollbridge.api.caller import Caller
 from tollbridge.api.database import asking
 from tollbridge.billing.funds import Allowance, read_allowance
+from tollbridge.core.clock import now_ms
 from tollbridge.identity.keys import KeyRecord
 
 router = APIRouter()
@@ -53,4 +55,4 @@ async def usage(request: Request, key: Caller) -> Response:
 
 async def _allowance(request: Request, key: KeyRecord) -> Allowance:
     async with asking(services_of(request).engine) as connection:
-        return await read_allowance(connection, key.wallet_id, key.id, key.limit_purse_id)
+        return await read_allowance(connection, key.wallet_id, key.id, key.limit_purse_id, now_ms())
