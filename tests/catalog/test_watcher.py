@@ -14,6 +14,8 @@ from tollbridge.catalog.snapshot import Snapshot
 from tollbridge.catalog.watcher import Watcher
 from tollbridge.core.secrets import Secrets
 from tollbridge.storage.engine import open_engine
+from tollbridge.storage.migrate import migrate
+from tollbridge.storage.notices import Notices
 from tollbridge.storage.tables import site
 from tollbridge.storage.unit_of_work import writing
 
@@ -78,3 +80,35 @@ async def test_without_a_first_snapshot_there_is_no_start(secrets: Secrets, tmp_
         await watcher.start()
     await watcher.stop()
     await engine.dispose()
+
+
+async def test_a_notice_wakes_a_watcher_that_would_sleep_for_an_hour(
+    postgres_url: str, secrets: Secrets
+):
+    await migrate(postgres_url)
+    engine = open_engine(postgres_url)
+    seen: list[int] = []
+    watcher = Watcher(
+        engine,
+        partial(load_snapshot, engine, secrets),
+        lambda view: seen.append(view.version),
+        notices=Notices(engine),
+        poll_s=3600,
+    )
+    await watcher.start()
+    await change(engine, "a")
+    await until(lambda: seen[-1] == 2)
+    await change(engine, "b")
+    await until(lambda: seen[-1] == 3)
+    await watcher.stop()
+    await engine.dispose()
+
+
+async def test_polling_carries_alone_where_no_notice_arrives(engine: AsyncEngine, secrets: Secrets):
+    seen: list[int] = []
+    loader = partial(load_snapshot, engine, secrets)
+    watcher = Watcher(engine, loader, lambda view: seen.append(view.version))
+    await watcher.start()
+    await change(engine, "a")
+    await until(lambda: seen == [1, 2])
+    await watcher.stop()

@@ -1,6 +1,7 @@
 """Owns noticing that the control plane has changed: polls `change.version`, hands on snapshots.
 
-A change takes effect in < 1 s (contract.md). While the database is away the old snapshot stays.
+A change takes effect in < 1 s (contract.md) by polling alone; notices make it sooner. While the
+database is away the old snapshot stays.
 """
 
 import asyncio
@@ -14,9 +15,12 @@ from tollbridge.catalog.snapshot import Snapshot
 from tollbridge.core.secrets import SecretsError
 from tollbridge.core.telemetry import get_logger
 from tollbridge.storage.engine import DATABASE_ERRORS
+from tollbridge.storage.notices import Notices
 from tollbridge.storage.unit_of_work import reading
 
-_POLL_S = 0.2
+# A file is near; a server is asked by many processes, and its notices come sooner anyway.
+_POLL_FILE_S = 0.2
+_POLL_SERVER_S = 0.5
 # A snapshot that cannot be read changes nothing here: the old one stays good.
 _TROUBLE: tuple[type[Exception], ...] = (*DATABASE_ERRORS, SecretsError, ValueError)
 _log = get_logger(__name__)
@@ -31,13 +35,20 @@ class Watcher:
         loader: Callable[[], Awaitable[Snapshot]],
         on_change: Callable[[Snapshot], None],
         *,
-        poll_s: float = _POLL_S,
+        notices: Notices | None = None,
+        poll_s: float | None = None,
     ) -> None:
-        """Call `on_change` on the loop with what `loader` returns, each time the version moves."""
+        """Call `on_change` on the loop with what `loader` returns, each time the version moves.
+
+        Looks every `poll_s` seconds, and at once when `notices`, which are this watcher's to start
+        and stop, tell of a change.
+        """
         self._engine = engine
         self._loader = loader
         self._on_change = on_change
-        self._poll_s = poll_s
+        self._notices = notices
+        usual_s = _POLL_SERVER_S if engine.dialect.name == "postgresql" else _POLL_FILE_S
+        self._poll_s = usual_s if poll_s is None else poll_s
         self._version: int | None = None
         self._trouble = ""
         self._task: asyncio.Task[None] | None = None
@@ -48,6 +59,8 @@ class Watcher:
         Errors of this first load are the caller's: without a catalogue there is nothing to serve.
         """
         snapshot = await self._load()
+        if self._notices is not None:
+            self._notices.start()
         self._task = asyncio.create_task(self._watch(), name="catalogue watcher")
         return snapshot
 
@@ -58,16 +71,24 @@ class Watcher:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        if self._notices is not None:
+            await self._notices.stop()
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(self._poll_s)
+            await self._pause()
             try:
                 await self._look()
             except _TROUBLE as error:
                 self._report(type(error).__name__)
             else:
                 self._report("")
+
+    async def _pause(self) -> None:
+        if self._notices is None:
+            await asyncio.sleep(self._poll_s)
+        else:
+            await self._notices.wait(self._poll_s)
 
     async def _look(self) -> None:
         async with reading(self._engine) as connection:

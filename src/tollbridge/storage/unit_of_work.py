@@ -13,13 +13,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tollbridge.storage.engine import WRITES
 from tollbridge.storage.tables import change
 
+CHANGE_CHANNEL = "tollbridge_change"
+"""PostgreSQL's channel that `writing` notifies when it commits."""
+
 # SQLite sees one state from the first read on by itself.
 _ONE_STATE: Mapping[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 @asynccontextmanager
 async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """Open a transaction that commits at the end and bumps `change.version`.
+    """Open a transaction that commits at the end, bumps `change.version` and wakes who listens.
 
     An exception rolls all of it back. So does `await connection.rollback()` inside: nothing is
     kept then and the version stays.
@@ -28,6 +31,9 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
         if connection.in_transaction():
             await connection.execute(update(change).values(version=change.c.version + 1))
+            if connection.dialect.name == "postgresql":
+                # The database keeps it back until the commit.
+                await connection.execute(select(func.pg_notify(CHANGE_CHANNEL, "")))
 
 
 @asynccontextmanager
