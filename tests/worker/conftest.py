@@ -1,0 +1,5 @@
+"""Gives the tests of this folder a migrated database on each engine."""
+
+from tests.services.control_plane import database_url, engine
+
+__all__ = ["database_url", "engine"]
