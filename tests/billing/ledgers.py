@@ -18,6 +18,7 @@ class Gauges:
         self.refused = 0
         self.losses = []
         self.late = 0
+        self.posted = 0
         self.batches = []
 
     def hold_refused(self):
@@ -31,6 +32,10 @@ class Gauges:
     def late_settle(self):
         """Count a late settle."""
         self.late += 1
+
+    def reclaimed(self, calls):
+        """Count calls of the dead."""
+        self.posted += calls
 
     def committed(self, batch, seconds):
         """Note a batch."""

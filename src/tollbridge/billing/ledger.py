@@ -62,6 +62,10 @@ class Gauges(Protocol):
     def late_settle(self) -> Callable[[], None]:
         """A settle found its hold reclaimed."""
 
+    @property
+    def reclaimed(self) -> Callable[[float], None]:
+        """So many calls of dead processes were posted."""
+
     def committed(self, batch: int, seconds: float) -> None:
         """A batch of `batch` items took `seconds`."""
 

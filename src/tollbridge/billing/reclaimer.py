@@ -1,0 +1,37 @@
+"""Owns ending the calls of dead nodes: each orphan is posted at its own checkpoint, the rest freed.
+
+Every process does it; whoever comes second finds nothing left (money.md, "Death and time").
+"""
+
+import asyncpg
+
+from tollbridge.billing.recovery import posting
+from tollbridge.storage.ledger_batch import OpenHold
+from tollbridge.storage.ledger_exact import reap
+from tollbridge.storage.ledger_items import SettleResult
+from tollbridge.storage.ledger_nodes import orphans
+from tollbridge.storage.postgres_errors import Fault, fault_of
+
+
+async def reclaim_orphans(connection: asyncpg.Connection) -> int:
+    """Post every hold of an epoch that is over; return how many there were.
+
+    Raises asyncpg's errors; what was posted until then stays posted.
+    """
+    reclaimed = 0
+    while standing := await orphans(connection):
+        reclaimed += await _post(connection, standing)
+    return reclaimed
+
+
+async def _post(connection: asyncpg.Connection, standing: list[OpenHold]) -> int:
+    """One bill that the tables refuse must not keep the others' money held: it goes plain."""
+    try:
+        written = await reap(connection, [posting(hold) for hold in standing])
+    except Exception as error:
+        if fault_of(error) is not Fault.ITEM:
+            raise
+        if len(standing) > 1:
+            return sum([await _post(connection, [hold]) for hold in standing])
+        written = await reap(connection, [posting(standing[0]).plain()])
+    return sum(isinstance(answer, SettleResult) and answer.open for _, answer in written.answers)
