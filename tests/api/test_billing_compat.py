@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from tests.services.shop import AUTO, DEMO, LIMITED, Shop, open_shop
+from tollbridge.billing.budgets import Budgets
 from tollbridge.billing.grants import grant
-from tollbridge.core.clock import new_tid
+from tollbridge.core.clock import new_tid, now_ms
 from tollbridge.core.money import NANO, format_usd
 from tollbridge.core.secrets import Secrets
 from tollbridge.storage.engine import open_engine
+from tollbridge.storage.ledger_tables import purse
 from tollbridge.storage.migrate import migrate
 from tollbridge.storage.unit_of_work import writing
 
@@ -85,6 +88,22 @@ async def test_a_limited_key_sees_the_smaller_figure_and_its_own_spending(each_s
     assert used["total_usage"] == 50
     await each_shop.settle(charge=3 * NANO)
     assert await widget(each_shop, LIMITED) == Decimal("0.5")
+
+
+@pytest.mark.parametrize(
+    ("secret", "budget", "left"), [(DEMO, 3, 2), (LIMITED, 3, 2), (LIMITED, 2, 1), (DEMO, 9, 5)]
+)
+async def test_a_key_with_a_budget_sees_the_smallest_figure(
+    each_shop: Shop, secret: str, budget: int, left: int
+):
+    await each_shop.change_key(secret, budget_nano=budget * NANO, budget_period="month")
+    purse_id = await Budgets(each_shop.engine).open(await each_shop.key(secret), now_ms())
+    async with writing(each_shop.engine) as connection:
+        of_budget = update(purse).where(purse.c.id == purse_id)
+        await connection.execute(of_budget.values(available=purse.c.available - NANO))
+    assert await widget(each_shop, secret) == left
+    used = await exact(each_shop, "/v1/dashboard/billing/usage", secret)
+    assert used["total_usage"] == (100 if secret == DEMO else 0)
 
 
 async def test_an_exhausted_key_may_ask(shop: Shop):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import event
@@ -84,6 +85,19 @@ async def test_a_key_is_looked_up_once(engine: AsyncEngine, store: KeyStore):
         assert await store.find(SECRET) == RECORD
     assert store.cached(SECRET) == RECORD
     assert len(seen) == 1
+
+
+async def test_limits_of_the_user_and_the_keys_budget_come_along(
+    engine: AsyncEngine, store: KeyStore
+):
+    async with writing(engine) as connection:
+        await change_user(connection, 1, {"rpm": 1, "tpm": 2**40, "concurrency": 3})
+        limits = {"rpm": 4, "tpm": 2**41, "concurrency": 6}
+        await change_key(connection, 7, {**limits, "budget_nano": 2**60, "budget_period": "week"})
+    users = {"user_rpm": 1, "user_tpm": 2**40, "user_concurrency": 3}
+    assert await store.find(SECRET) == replace(
+        RECORD, **limits, **users, budget_nano=2**60, budget_period="week"
+    )
 
 
 async def test_a_wrong_key_is_remembered_too(engine: AsyncEngine, store: KeyStore):
