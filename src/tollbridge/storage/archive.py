@@ -118,7 +118,8 @@ class Writer:
     @contextmanager
     def table(self, name: str, columns: Sequence[Column]) -> Iterator[TableFile]:
         """Yield the file of a table; it counts once the block ends without an error."""
-        file = self._zip.open(_member(name), "w", force_zip64=True)
+        with _on_disk(self._path):
+            file = self._zip.open(_member(name), "w", force_zip64=True)
         table = TableFile(file, self._path)
         try:
             yield table

@@ -54,7 +54,7 @@ def known_revisions() -> list[str]:
 def standing_tables(connection: Connection) -> list[str]:
     """Return our tables that stand in a database, referenced ones before those that refer."""
     there = set(inspect(connection).get_table_names())
-    return [table.name for table in metadata.sorted_tables if table.name in there]
+    return [str(table.name) for table in metadata.sorted_tables if table.name in there]
 
 
 def saved_shapes(connection: Connection) -> list[Shape]:
@@ -72,7 +72,7 @@ def _shape_of(connection: Connection, table: str) -> Shape:
     """Return one table's shape; ArchiveError when a column has a type that backups do not know."""
     found = inspect(connection).get_columns(table)
     return Shape(
-        table, tuple(Column(one["name"], _kind(table, one["name"], one["type"])) for one in found)
+        table, tuple(Column(str(one["name"]), _kind(table, one["name"], one["type"])) for one in found)
     )
 
 
