@@ -60,7 +60,7 @@ def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _redis_server() -> Iterator[redis.Server]:
+def redis_server() -> Iterator[redis.Server]:
     """Run one Redis for this process of the suite."""
     try:
         server = redis.Server()
@@ -74,7 +74,7 @@ def _redis_server() -> Iterator[redis.Server]:
 
 
 @pytest.fixture
-def redis_url(_redis_server: redis.Server) -> str:
+def redis_url(redis_server: redis.Server) -> str:
     """Give the test an empty Redis: redis://127.0.0.1:port/0."""
-    _redis_server.ask("FLUSHALL")
-    return _redis_server.url
+    redis_server.ask("FLUSHALL")
+    return redis_server.url
