@@ -34,7 +34,8 @@ async def recharge(connection: AsyncConnection, tid: str, charge: int) -> None:
 
 async def feed(connection: AsyncConnection, tids: list[str]) -> None:
     """Tell the query tables of usage rows."""
-    await connection.execute(insert(usage_feed), [{"tid": tid} for tid in tids])
+    if tids:
+        await connection.execute(insert(usage_feed), [{"tid": tid} for tid in tids])
 
 
 async def fed(engine: AsyncEngine) -> int:

@@ -14,9 +14,11 @@ import click
 
 from tollbridge import __version__
 from tollbridge.cli.backup import backup, restore
+from tollbridge.cli.jobs import jobs
 from tollbridge.cli.ledger import ledger
 from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
 from tollbridge.cli.secrets import secrets
+from tollbridge.cli.worker import worker
 
 
 @click.group()
@@ -138,6 +140,8 @@ def migrate(config: Path | None, database: str | None) -> None:
 
 
 main.add_command(backup)
+main.add_command(jobs)
 main.add_command(ledger)
 main.add_command(restore)
 main.add_command(secrets)
+main.add_command(worker)
