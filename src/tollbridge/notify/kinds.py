@@ -68,8 +68,8 @@ RULES: dict[Kind, Rule] = {
     ),
     Kind.DEAD_JOBS: Rule(
         "Jobs were given up",
-        "Remove the cause that the jobs name, then let them run again. Dead mail or webhook jobs"
-        " are messages that nobody has got.",
+        "`tollbridge jobs list` shows them and why. Remove the cause, then let them run again with"
+        " `tollbridge jobs revive`. Dead mail or webhook jobs are messages that nobody has got.",
         None,
     ),
     Kind.DISK_LOW: Rule(
