@@ -121,7 +121,14 @@ def row(of: str, wallet: int = WALLET, **values: Any) -> UsageRow:
     """Return a usage row without charge and loss."""
     facts: dict[str, Any] = dict.fromkeys(USAGE_COLUMNS[:-2], 0)
     facts |= dict.fromkeys(_NULL) | _TEXT_DEFAULTS
-    facts |= {"tid": of, "wallet_id": wallet, "status": 200, "multiplier_den": 1, "at_ms": now_ms()}
+    facts |= {
+        "tid": of,
+        "wallet_id": wallet,
+        "stream": False,
+        "status": 200,
+        "multiplier_den": 1,
+        "at_ms": now_ms(),
+    }
     return tuple((facts | values).values())
 
 
@@ -135,9 +142,11 @@ def update(of: str, amount: int, covered: int, bill: str = "{}") -> Update:
     return Update(of, amount, covered, bill)
 
 
-def settle(of: str, cost: int, wallet: int = WALLET, **values: Any) -> Settle:
+def settle(
+    of: str, cost: int, wallet: int = WALLET, *, purses: tuple[int, ...] = (), **values: Any
+) -> Settle:
     """Return a wish to settle."""
-    return Settle(of, cost, row(of, wallet, **values))
+    return Settle(of, cost, row(of, wallet, **values), purses)
 
 
 def record(of: str) -> Record:

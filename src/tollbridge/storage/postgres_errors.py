@@ -21,6 +21,8 @@ _LOST: tuple[type[BaseException], ...] = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # What the driver says of a connection that ended between two statements.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     # The plan does not fit the tables any more: a new connection makes a new one.
     asyncpg.exceptions.InvalidCachedStatementError,
@@ -31,6 +33,7 @@ _LOST: tuple[type[BaseException], ...] = (
 DATABASE_TROUBLE: tuple[type[Exception], ...] = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresError,
 )
 """Whatever a database that is away, ending or overloaded may raise."""
