@@ -1,6 +1,8 @@
 """Proof of ids: unique, growing, sortable by time, of the layout that the tables rely on."""
 
 import re
+import subprocess
+import sys
 import threading
 import uuid
 from datetime import UTC, datetime
@@ -93,3 +95,24 @@ def test_the_random_end_of_tids_is_spread_evenly():
 def test_what_is_no_tid_has_no_time(text):
     with pytest.raises(ValueError, match="invalid literal"):
         tid_ms(text)
+
+
+def test_forked_processes_have_no_ids_in_common():
+    """In a process of its own, because a test run has threads and those do not survive a fork."""
+    program = """
+import os
+from tollbridge.core import clock
+clock.new_tid(), clock.new_id()
+reader, writer = os.pipe()
+for _ in range(2):
+    if not os.fork():
+        tail = clock.new_tid()[13:], clock._ids._random.getrandbits(64)
+        os.write(writer, f"{tail}\\n".encode())
+        os._exit(0)
+    os.wait()
+print(len(set(os.read(reader, 4096).decode().split("\\n")) - {""}))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "2\n", done.stderr

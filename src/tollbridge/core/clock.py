@@ -62,6 +62,15 @@ class _HexPool:
 
 _ids = _IdSource()
 _pool = _HexPool()
+
+
+def _renew() -> None:
+    """Forget what a forked process has in common with its siblings: they would make the same ids."""
+    global _ids, _pool
+    _ids, _pool = _IdSource(), _HexPool()
+
+
+os.register_at_fork(after_in_child=_renew)
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
