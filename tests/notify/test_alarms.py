@@ -140,3 +140,24 @@ async def test_stopping_does_not_wait_for_a_database_for_ever(tmp_path: Path):
     await alarms.stop()
     await engine.dispose()
     await other.dispose()
+
+
+async def test_what_comes_during_a_write_that_fails_is_added(engine: AsyncEngine):
+    class Busy(Operators):
+        tries = 0
+
+        async def raise_alert(self, connection, *given, **more) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                alarms.raise_(Kind.POOL_EMPTY, "acme", "meanwhile")
+                raise OSError
+            await super().raise_alert(connection, *given, **more)
+
+    alarms = Alarms(engine, Busy(), pause_s=0.01)
+    alarms.raise_(Kind.POOL_EMPTY, "acme", "before")
+    alarms.start()
+    while not await rows(engine):
+        await asyncio.sleep(0.005)
+    await alarms.stop()
+    (row,) = await rows(engine)
+    assert (row.count, row.detail) == (2, "meanwhile")

@@ -102,6 +102,23 @@ async def test_the_certificate_is_checked_against_the_name(
     assert server.posts[0].headers["host"] == f"localhost:{server.port}"
 
 
+async def test_the_address_that_was_judged_is_dialled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The name resolves nowhere else: whoever asks again cannot be led elsewhere, and TLS holds."""
+
+    class Judged(Webhook):
+        async def _addresses(self) -> list[str]:
+            # Nobody listens at the first.
+            return ["127.0.0.2", "127.0.0.1"]
+
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", authority.ca_file)
+    async with hook_server(tls=authority.server("hooks.invalid")) as server:
+        await Judged(f"https://hooks.invalid:{server.port}/", SECRET).post("e", "m-1", BODY)
+    assert server.posts[0].headers["host"] == f"hooks.invalid:{server.port}"
+
+
 async def test_proxies_of_the_environment_see_nothing(monkeypatch: pytest.MonkeyPatch):
     async with hook_server() as proxy, hook_server() as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
