@@ -78,3 +78,12 @@ def test_two_instances_do_not_mix():
     one, other = Metrics(), Metrics()
     one.hold_refused()
     assert samples(other)["tollbridge_hold_refused_total",] == 0
+
+
+def test_limits_are_counted_by_what_was_limited():
+    metrics = Metrics()
+    metrics.rate_limited("tokens")
+    metrics.limits_shared.set(True)
+    seen = samples(metrics)
+    assert seen["tollbridge_rate_limited_total", "tokens"] == 1
+    assert seen["tollbridge_limits_shared",] == 1

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from tests.relay.calls import admitted
 from tollbridge.core.money import parse_usd
 from tollbridge.protocols.sse import data_of
-from tollbridge.relay.replies import HEARTBEAT, SSE_HEADERS, header_lines, settled, tracing
+from tollbridge.relay.replies import (
+    HEARTBEAT,
+    SSE_HEADERS,
+    header_lines,
+    rate_lines,
+    settled,
+    tracing,
+)
+from tollbridge.storage.counters import Scope, State
 
 
 def test_every_answer_carries_its_tid_and_a_written_limit_only_if_there_is_one():
@@ -54,3 +62,18 @@ def test_a_heartbeat_is_a_whole_frame_without_data():
     assert HEARTBEAT.endswith(b"\n\n")
     assert HEARTBEAT.startswith(b":")
     assert data_of(HEARTBEAT) is None
+
+
+def test_the_tightest_limit_of_each_kind_is_told():
+    scopes = (Scope("key:1", 10, 0, 3), Scope("user:1", 20, 1000, 0))
+    states = (State(9, 5_950, 0, 0), State(3, 100, 1200, 66_000))
+    assert rate_lines(scopes, states) == (
+        b"x-ratelimit-limit-requests: 10\r\nx-ratelimit-remaining-requests: 1\r\n"
+        b"x-ratelimit-reset-requests: 6.0s\r\n"
+        b"x-ratelimit-limit-tokens: 1000\r\nx-ratelimit-remaining-tokens: 0\r\n"
+        b"x-ratelimit-reset-tokens: 66.0s\r\n"
+    )
+
+
+def test_without_limits_a_minute_nothing_is_told():
+    assert rate_lines((Scope("key:1", 0, 0, 3),), (State(0, 0, 0, 0),)) == b""
