@@ -52,7 +52,10 @@ async def _alone(connection: AsyncConnection) -> bool:
     """Of two that moved rows of one tid at a time, the one that read first might write last."""
     if connection.dialect.name != "postgresql":
         return True
-    return bool((await connection.execute(select(func.pg_try_advisory_xact_lock(_TURN)))).scalar())
+    # Without statistics of a young month the planner would read all of it for each chunk.
+    by_key = func.set_config("enable_seqscan", "off", True)
+    lock = func.pg_try_advisory_xact_lock(_TURN)
+    return bool((await connection.execute(select(lock, by_key))).scalar())
 
 
 async def _take(connection: AsyncConnection, chunk: int) -> list[str]:
