@@ -56,6 +56,39 @@ def test_money_and_recovery_counters():
     assert seen["tollbridge_late_settles_total",] == 1
 
 
+def test_what_is_counted_by_kind():
+    metrics = Metrics()
+    metrics.rate_limited("calls")
+    metrics.job_done("mail", "done")
+    metrics.job_done("mail", "done")
+    metrics.extended()
+    metrics.cut_short()
+    seen = samples(metrics)
+    assert seen["tollbridge_rate_limited_total", "calls"] == 1
+    assert seen["tollbridge_jobs_total", "done", "mail"] == 2
+    assert seen["tollbridge_extended_total",] == 1
+    assert seen["tollbridge_cut_short_total",] == 1
+
+
+def test_what_is_watched():
+    metrics = Metrics()
+    before = samples(metrics)
+    assert before["tollbridge_books_imbalance",] == -1
+    for name in (
+        "oldest_hold_seconds",
+        "books_imbalance",
+        "jobs_dead",
+        "usage_lag_seconds",
+        "limits_shared",
+        "node_epoch",
+    ):
+        getattr(metrics, name).set(5)
+        assert samples(metrics)[f"tollbridge_{name}",] == 5
+    metrics.settled(0.003)
+    assert samples(metrics)["tollbridge_settle_lag_seconds_bucket", "0.002"] == 0
+    assert samples(metrics)["tollbridge_settle_lag_seconds_bucket", "0.005"] == 1
+
+
 def test_gauges_and_histograms():
     metrics = Metrics()
     metrics.holds_open.inc()

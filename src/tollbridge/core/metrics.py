@@ -1,5 +1,7 @@
 """Owns the process's Prometheus metrics. Must not know what a surface or an outcome means.
 
+How the figures of several processes become one is in `metrics_merge`.
+
 Children are bound once and then found in a dict: a labelled look-up costs more than the count. Labels
 come from our own code, but a label set that grows is cut off all the same.
 """
@@ -14,6 +16,8 @@ from prometheus_client.registry import Collector
 _MOST_CHILDREN = 200
 _OTHER = "other"
 _COMMIT_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+_LAG_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+_NEVER_RUN = -1
 _BATCH = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -26,18 +30,11 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         self._ended = _EndedCalls()
         registry.register(self._ended)
-        self._failures = Counter(
-            "tollbridge_upstream_failures_total",
-            "Failed attempts at upstream accounts, by reason.",
-            ("reason",),
-            registry=registry,
+        self.upstream_failed = _Kinds(
+            registry, "upstream_failures", "Failed attempts at upstream accounts.", "reason"
         )
-        self._rate_limited = Counter(
-            "tollbridge_rate_limited_total",
-            "Calls refused for a limit, by what was limited.",
-            ("limit",),
-            registry=registry,
-        )
+        self.rate_limited = _Kinds(registry, "rate_limited", "Calls refused for a limit.", "limit")
+        self.job_done = _Kinds(registry, "jobs", "Jobs that were tried.", "kind", "outcome")
         self._hold_refused = _counter(registry, "hold_refused", "Holds that a wallet refused.")
         self._operator_loss = _counter(
             registry, "operator_loss_nano", "Cost that no wallet covered, in nano-dollars."
@@ -46,6 +43,8 @@ class Metrics:
         self._late_settles = _counter(
             registry, "late_settles", "Settlements that found their hold reclaimed."
         )
+        self._extended = _counter(registry, "extended", "Slices that running streams were granted.")
+        self._cut_short = _counter(registry, "cut_short", "Streams ended for lack of money.")
         self.holds_open = _gauge(registry, "holds_open", "Holds of running calls.")
         self.streams_open = _gauge(registry, "streams_open", "Streams that are being relayed.")
         self.limits_shared = _gauge(
@@ -64,12 +63,39 @@ class Metrics:
             buckets=_BATCH,
             registry=registry,
         )
-        self._failure_children: dict[str, Callable[[], None]] = {}
+        self.settle_lag_seconds = Histogram(
+            "tollbridge_settle_lag_seconds",
+            "Time from a settlement's request until it is durable: the longest of a commit.",
+            buckets=_LAG_S,
+            registry=registry,
+        )
+        self._watched(registry)
         # Bound methods, so that callers in the call path pay for the count alone.
         self.hold_refused: Callable[[], None] = self._hold_refused.inc
         self.operator_loss: Callable[[float], None] = self._operator_loss.inc
         self.reclaimed: Callable[[float], None] = self._reclaimed.inc
         self.late_settle: Callable[[], None] = self._late_settles.inc
+        self.extended: Callable[[], None] = self._extended.inc
+        self.cut_short: Callable[[], None] = self._cut_short.inc
+        # Seconds; once a commit, of the settlement that waited longest in it.
+        self.settled: Callable[[float], None] = self.settle_lag_seconds.observe
+
+    def _watched(self, registry: CollectorRegistry) -> None:
+        """Make the gauges that others set at times, not in the call path."""
+        self.oldest_hold_seconds = _gauge(
+            registry, "oldest_hold_seconds", "Age of the oldest hold."
+        )
+        self.books_imbalance = _gauge(
+            registry,
+            "books_imbalance",
+            "Fatal findings of the last check of the books; -1: none yet.",
+        )
+        self.books_imbalance.set(_NEVER_RUN)
+        self.jobs_dead = _gauge(registry, "jobs_dead", "Jobs that are not tried again.")
+        self.usage_lag_seconds = _gauge(
+            registry, "usage_lag_seconds", "Age of the oldest usage that the query tables lack."
+        )
+        self.node_epoch = _gauge(registry, "node_epoch", "Epoch of this process's node.")
 
     def request_done(self, surface: str, outcome: str) -> None:
         """Count a call that has ended."""
@@ -80,17 +106,6 @@ class Metrics:
         else:
             self._ended.begin(which)
 
-    def upstream_failed(self, reason: str) -> None:
-        """Count a failed attempt."""
-        count = self._failure_children.get(reason)
-        if count is None:
-            count = self._bind_failure(reason)
-        count()
-
-    def rate_limited(self, limit: str) -> None:
-        """Count a call that was refused for a limit: requests, tokens, concurrency or account."""
-        self._rate_limited.labels(limit).inc()
-
     def committed(self, batch: int, seconds: float) -> None:
         """Record one group commit of `batch` writes that took `seconds`."""
         self.commit_batch.observe(batch)
@@ -100,11 +115,27 @@ class Metrics:
         """Return the text that /metrics answers, of type `content_type`."""
         return generate_latest(self.registry)
 
-    def _bind_failure(self, reason: str) -> Callable[[], None]:
-        if len(self._failure_children) >= _MOST_CHILDREN:
-            return self._failures.labels(_OTHER).inc
-        count: Callable[[], None] = self._failures.labels(reason).inc
-        self._failure_children[reason] = count
+
+class _Kinds:
+    """A counter with labels, one count a call: `kinds(value, …)`."""
+
+    def __init__(self, registry: CollectorRegistry, name: str, text: str, *labels: str) -> None:
+        self._counter = Counter(f"tollbridge_{name}_total", text, labels, registry=registry)
+        self._others = (_OTHER,) * len(labels)
+        self._children: dict[tuple[str, ...], Callable[[], None]] = {}
+
+    def __call__(self, *labels: str) -> None:
+        """Count one of these."""
+        count = self._children.get(labels)
+        if count is None:
+            count = self._bind(labels)
+        count()
+
+    def _bind(self, labels: tuple[str, ...]) -> Callable[[], None]:
+        if len(self._children) >= _MOST_CHILDREN:
+            return self._counter.labels(*self._others).inc
+        count: Callable[[], None] = self._counter.labels(*labels).inc
+        self._children[labels] = count
         return count
 
 
