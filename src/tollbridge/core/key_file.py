@@ -91,7 +91,9 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    draft = path.with_name(f".{path.name}.{token_hex(8)}")
+    for left in path.parent.glob(f".{path.name}.new-*"):
+        left.unlink()
+    draft = path.with_name(f".{path.name}.new-{token_hex(8)}")
     was = path.stat()
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

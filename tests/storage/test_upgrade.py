@@ -1,0 +1,156 @@
+"""Upgrades of a shop that is full: all data stays, the books are right, a failure changes nothing.
+
+For a new revision: add it to FROM and its columns to the rows of `shop_books.Shop`.
+"""
+
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tests.storage import books
+from tests.storage.shop_books import SECRETS, Shop, contents, write
+from tests.storage.test_migrate import check
+from tests.storage.test_restore import findings, in_one, made_at
+from tollbridge.catalog.loader import load_snapshot
+from tollbridge.storage.engine import DATABASE_ERRORS, open_engine
+from tollbridge.storage.migrate import migrate, schema_is_current
+from tollbridge.storage.saved_tables import known_revisions
+
+FROM = ["0002"]
+_SCHEMAS = {
+    "sqlite": "SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
+    "postgresql": "SELECT table_name || ' ' || column_name || ' ' || data_type || ' '"
+    " || COALESCE(column_default, '') || is_nullable FROM information_schema.columns"
+    " WHERE table_schema = 'public'"
+    " UNION ALL SELECT conname || pg_get_constraintdef(oid) FROM pg_constraint"
+    " UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+}
+
+
+def schema(connection):
+    """Return all that a schema says of itself."""
+    found = connection.execute(text(_SCHEMAS[connection.dialect.name])).scalars().all()
+    version = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return found, version
+
+
+def named(connection):
+    """Return every table's rows as dictionaries in the order of `contents`."""
+    result = {}
+    for table in contents(connection):
+        rows = connection.execute(text(f'SELECT * FROM "{table}"')).mappings().all()
+        result[table] = [dict(row) for row in rows]
+    return result
+
+
+def key_of(row):
+    return row.get("tid") or row.get("id") or row.get("key")
+
+
+@pytest.fixture(params=FROM)
+def revision(request):
+    return request.param
+
+
+async def old_shop(url, revision, seed=21):
+    shop = Shop(seed, users=5, months=6, calls=200, holds=10, newest=False)
+    await made_at(url, revision, shop)
+    return shop
+
+
+def test_every_step_but_the_first_two_has_an_upgrade_to_it():
+    assert known_revisions()[1:-1] == FROM
+
+
+async def test_all_data_stays_and_the_books_are_right(database_url, revision):
+    shop = await old_shop(database_url, revision)
+    before = await in_one(database_url, named)
+    assert len(before["usage"]) == 200 and before["hold"]
+    await migrate(database_url)
+    after = await in_one(database_url, named)
+    for table, rows in before.items():
+        now = {key_of(row): row for row in after[table]}
+        assert len(now) == len(rows), table
+        for row in rows:
+            assert row.items() <= now[key_of(row)].items(), table
+    assert await findings(database_url) == []
+    await in_one(database_url, check)
+    fed = await in_one(database_url, lambda connection: connection.execute(
+        text("SELECT tid FROM usage_feed ORDER BY id")).scalars().all())  # fmt: skip
+    assert fed == sorted(row["tid"] for row in shop.rows["usage"])
+
+
+async def test_the_catalogue_of_before_is_read(database_url, revision):
+    shop = await old_shop(database_url, revision)
+    await migrate(database_url)
+    engine = open_engine(database_url)
+    snapshot = await load_snapshot(engine, SECRETS)
+    await engine.dispose()
+    assert len(snapshot.channels) == len(shop.rows["channels"])
+    assert {one.secret for channel in snapshot.channels for one in channel.accounts} == {"hush"}
+
+
+async def test_new_rows_fit_after_the_upgrade(database_url, revision):
+    """Checks and defaults are those of the new schema, not leftovers of the old."""
+    await old_shop(database_url, revision)
+    await migrate(database_url)
+    await in_one(database_url, write, Shop(22).rows)
+    assert await findings(database_url) == []
+
+
+async def test_a_failure_in_the_middle_leaves_the_old_schema(database_url, revision):
+    """A table in the way of one that the upgrade makes late: what was done before is undone."""
+    await old_shop(database_url, revision)
+    await in_one(database_url, lambda connection: connection.execute(
+        text("CREATE TABLE audit_sum (in_the_way BIGINT)")) and None)  # fmt: skip
+    before = await in_one(database_url, schema), await in_one(database_url, named_but_foreign)
+    failed = True
+    with suppress(*DATABASE_ERRORS):
+        await migrate(database_url)
+        failed = False
+    assert failed
+    assert (await in_one(database_url, schema), await in_one(database_url, named_but_foreign)) == (
+        before
+    )
+    await in_one(database_url, lambda connection: connection.execute(
+        text("DROP TABLE audit_sum")) and None)  # fmt: skip
+    await migrate(database_url)
+    await in_one(database_url, check)
+    assert await findings(database_url) == []
+
+
+def named_but_foreign(connection):
+    """Return the rows of the tables that carry data at every revision."""
+    tables = ("users", "api_keys", "channels", "accounts", "purse", "hold", "usage", "journal")
+    return [
+        sorted(map(repr, connection.execute(text(f'SELECT * FROM "{table}"')).all()))
+        for table in tables
+    ]
+
+
+async def test_the_rights_of_a_file_stay(tmp_path: Path, revision):
+    path = tmp_path / "t.db"
+    await old_shop(f"sqlite:///{path}", revision)
+    path.chmod(0o640)
+    await migrate(f"sqlite:///{path}")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+async def test_calls_of_the_old_process_are_recovered(tmp_path: Path, revision):
+    path = tmp_path / "t.db"
+    url = f"sqlite:///{path}"
+    shop = await old_shop(url, revision)
+    await migrate(url)
+    books.open_book(path).close()
+    charged = books.query(path, "SELECT tid, charge FROM usage WHERE end_state = 'reclaimed'")
+    assert sorted(charged) == sorted((row["tid"], row["covered"]) for row in shop.rows["hold"])
+    assert books.query(path, "SELECT count(*) FROM hold") == [(0,)]
+    assert await findings(url) == []
+
+
+async def test_the_newest_schema_is_current(engine: AsyncEngine):
+    assert await schema_is_current(engine)
