@@ -66,3 +66,22 @@ async def test_metrics_are_fresh_and_of_this_process(shop: Shop):
     assert reply.headers["content-type"] == Metrics.content_type
     assert "tollbridge_holds_open 3.0" in reply.text
     assert 'tollbridge_requests_total{outcome="complete",surface="chat"} 1.0' in reply.text
+
+
+async def test_with_several_processes_the_metrics_are_of_all(shop: Shop):
+    async def everybody() -> bytes:
+        return b"tollbridge_holds_open 7.0\n"
+
+    async with shop.client("", all_metrics=everybody) as client:
+        reply = await client.get("/metrics")
+    assert reply.headers["content-type"] == Metrics.content_type
+    assert reply.text == "tollbridge_holds_open 7.0\n"
+
+
+async def test_a_scrape_whose_turn_never_comes_is_told_so(shop: Shop):
+    async def never() -> bytes:
+        raise TimeoutError
+
+    async with shop.client("", all_metrics=never) as client:
+        reply = await client.get("/metrics")
+    assert (reply.status_code, reply.json()) == (503, {"status": "other scrapes take too long"})

@@ -30,11 +30,17 @@ async def readyz(request: Request) -> Response:
 
 @router.api_route("/metrics", methods=["GET", "HEAD"])
 async def metrics(request: Request) -> Response:
-    """Show every metric in Prometheus's text form."""
+    """Show every metric in Prometheus's text form, of all processes that serve at this address."""
     services = services_of(request)
-    services.refresh_gauges()
-    content_type = services.metrics.content_type
-    return Response(services.metrics.exposition(), headers={"content-type": content_type})
+    if services.all_metrics is None:
+        services.refresh_gauges()
+        shown = services.metrics.exposition()
+    else:
+        try:
+            shown = await services.all_metrics()
+        except TimeoutError:
+            return answer({"status": "other scrapes take too long"}, 503)
+    return Response(shown, headers={"content-type": services.metrics.content_type})
 
 
 async def _reasons(services: ApiServices) -> list[str]:

@@ -1,6 +1,6 @@
 """Owns what the API is given by the composition root. Must not know where any of it comes from."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,7 +16,8 @@ class ApiServices:
 
     `snapshot`, `ready` (the ledger takes calls) and `draining` (the process is ending) are asked at
     every request. `relay_paths` are the metered paths, POST only, which the relay answers.
-    `refresh_gauges` brings the gauges of `metrics` up to date.
+    `refresh_gauges` brings the gauges of `metrics` up to date. `all_metrics` is set where several
+    processes serve: it answers for all of them, or raises TimeoutError.
     """
 
     engine: AsyncEngine
@@ -27,3 +28,4 @@ class ApiServices:
     relay_paths: frozenset[str]
     metrics: Metrics
     refresh_gauges: Callable[[], None]
+    all_metrics: Callable[[], Awaitable[bytes]] | None = None
