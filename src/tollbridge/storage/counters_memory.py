@@ -73,15 +73,14 @@ class MemoryCounters:
         """Do what `take` does, at once."""
         now_ms = self._clock_ms()
         bucket = now_ms // self._bucket_ms
-        counts = [self._rolled(scope.name, bucket) for scope in scopes]
-        refusal = self._lack(scopes, counts, tokens, now_ms)
-        if refusal is None:
-            for scope, count in zip(scopes, counts, strict=True):
-                self._count(scope, count, bucket, tokens)
+        both = [(scope, self._rolled(scope.name, bucket)) for scope in scopes]
         self._forget(bucket)
-        states = [self._state(count, now_ms) for count in counts]
-        if refusal is not None:
-            return refusal._replace(states=states)
+        for scope, counts in both:
+            if not self._fits(scope, counts, tokens):
+                return self._refusal(both, tokens, now_ms)
+        for scope, counts in both:
+            self._count(scope, counts, bucket, tokens)
+        states = [self._state(counts, now_ms) for _, counts in both]
         return Ticket(scopes, tokens, bucket, states, shared=False)
 
     def give(self, ticket: Ticket, tokens: int, *, sent: bool) -> None:
@@ -131,16 +130,23 @@ class MemoryCounters:
             self._counts.move_to_end(name)
         return counts
 
-    def _lack(
-        self, scopes: Sequence[Scope], counts: Sequence[_Counts], tokens: int, now_ms: int
-    ) -> Refusal | None:
-        """Return the refusal that takes longest to go away, None when every scope has room."""
-        worst: Refusal | None = None
-        for scope, count in zip(scopes, counts, strict=True):
-            for limit, wait_ms in self._lacks(scope, count, tokens, now_ms):
-                if worst is None or wait_ms > worst.wait_ms:
-                    worst = Refusal(scope, limit, wait_ms, ())
-        return worst
+    def _fits(self, scope: Scope, counts: _Counts, tokens: int) -> bool:
+        _, rpm, tpm, concurrency = scope
+        if rpm and counts.requests.used >= rpm:
+            return False
+        if tpm and counts.tokens.used + reserved(tokens, scope) > tpm:
+            return False
+        return not concurrency or self.slots.get(scope.name, 0) < concurrency
+
+    def _refusal(self, both: Sequence[tuple[Scope, _Counts]], tokens: int, now_ms: int) -> Refusal:
+        """Return the refusal that takes longest to go away."""
+        states = [self._state(counts, now_ms) for _, counts in both]
+        lacks = [
+            Refusal(scope, limit, wait_ms, states)
+            for scope, counts in both
+            for limit, wait_ms in self._lacks(scope, counts, tokens, now_ms)
+        ]
+        return max(lacks, key=lambda refusal: refusal.wait_ms)
 
     def _lacks(
         self, scope: Scope, counts: _Counts, tokens: int, now_ms: int
