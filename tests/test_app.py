@@ -32,11 +32,14 @@ def settings_of(folder: Path, **values) -> Settings:
     )
 
 
-def test_postgresql_is_refused_with_what_to_do(tmp_path):
-    settings = settings_of(tmp_path, database="postgresql://me@host/db", key_file="keys")
-    with pytest.raises(CannotServe, match=r"use --database sqlite:///path/to\.db until then"):
-        serve(settings)
+def test_a_shared_database_wants_its_keys_and_its_schema(tmp_path, postgres_url):
+    missing = settings_of(tmp_path, database=postgres_url, key_file=str(tmp_path / "k" / "keys"))
+    with pytest.raises(SecretsError, match="is missing"):
+        refused(missing)
     assert list(tmp_path.iterdir()) == []
+    open_secrets(missing)
+    with pytest.raises(CannotServe, match="run tollbridge migrate"):
+        refused(missing)
 
 
 def test_an_address_in_use_is_named_before_the_database_is_made(tmp_path):
@@ -52,7 +55,7 @@ def refused(settings):
     """Serve where it cannot work, without touching this process's logging."""
     from tollbridge.app import _serve
 
-    asyncio.run(_serve(settings, settings.sqlite_path, None))
+    asyncio.run(_serve(settings, None))
 
 
 def test_a_file_that_is_no_database_is_named_as_such(tmp_path):

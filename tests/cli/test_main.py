@@ -136,10 +136,10 @@ def test_a_wrong_database_url_says_what_to_write(shell, command, url):
     )
 
 
-def test_serving_from_postgresql_is_refused_with_a_sentence(shell):
+def test_serving_from_postgresql_needs_its_keys(shell):
     url = "postgresql://me@127.0.0.1:9/db"
     said = shell.fails("serve", "--database", url, database=False, TOLLBRIDGE_KEY_FILE="keys")
-    assert said.startswith("serving from PostgreSQL comes with the next version;")
+    assert "the key file keys is missing" in said
     assert "PostgreSQL needs key_file" in shell.fails("serve", "--database", url, database=False)
 
 
@@ -182,7 +182,7 @@ def test_apply_makes_what_the_file_names_and_then_finds_nothing_to_do(shell):
     assert "+ channel main" in report
     assert shell.rows("SELECT available, held FROM purse") == [(5_000_000_000, 0)]
     assert not any(line.startswith(("+", "~")) for line in shell.succeeds("apply", file))
-    assert shell.succeeds("ledger", "verify") == ["the books are right"]
+    assert shell.succeeds("ledger", "verify")[-1] == "the books are right"
 
 
 def test_a_dry_run_says_the_same_and_changes_nothing(shell):

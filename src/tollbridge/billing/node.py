@@ -1,22 +1,53 @@
 """Owns the life of the books in this process: opened once, written by one thread, closed in order.
 
 Puts together the lock, the recovery, the writer and the ledger for one SQLite file (money.md,
-"Engines"). PostgreSQL gets a node of its own kind.
+"Engines"). PostgreSQL has a node of its own kind (`postgres_node`); `Node` is what both are.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from tollbridge.billing.ledger import Gauges, Ledger
 from tollbridge.billing.recovery import reclaim
 from tollbridge.core.settings import Settings
+from tollbridge.core.telemetry import get_logger
 from tollbridge.storage.disk import DatabaseLock, Reserve
 from tollbridge.storage.group_commit import GroupCommit
 from tollbridge.storage.ledger_sqlite import SqliteBook
 
 _NODE_ID = 1
+_log = get_logger(__name__)
+
+
+class Node(Protocol):
+    """One process's books. `claim`, `open` it inside the loop, `stop` it at the end."""
+
+    def claim(self) -> None:
+        """Make sure that this process may write; raises DatabaseInUse."""
+
+    async def open(self, gauges: Gauges, on_broken: Callable[[str], None]) -> Ledger:
+        """Begin to write; `on_broken` is called when this process must not go on."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that it writes under."""
+
+    @property
+    def queued(self) -> int:
+        """How many writes wait for a commit."""
+
+    @property
+    def open_holds(self) -> int:
+        """How many of its holds stand."""
+
+    def oldest_hold_ms(self) -> int | None:
+        """When the oldest of them was made; None when there is none."""
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Write what is queued and leave; return whether all of it was in time."""
 
 
 class SqliteNode:
@@ -76,6 +107,28 @@ class SqliteNode:
         self._writer.start()
         self.ledger.start(self._writer)
         return self.ledger
+
+    async def open(self, gauges: Gauges, on_broken: Callable[[str], None]) -> Ledger:
+        """Start, and tell of what a dead process left. Raises what `start` does."""
+        ledger = self.start(gauges, on_broken)
+        if self.reclaimed:
+            gauges.reclaimed(self.reclaimed)
+            _log.warning("posted the calls of a dead process", calls=self.reclaimed)
+        return ledger
+
+    @property
+    def epoch(self) -> int:
+        """How often this file was opened to serve from."""
+        return self.book.epoch
+
+    @property
+    def open_holds(self) -> int:
+        """How many holds stand (for the gauge)."""
+        return self.book.open_holds
+
+    def oldest_hold_ms(self) -> int | None:
+        """When the oldest of them was made; None when there is none."""
+        return self.book.oldest_hold_ms()
 
     @property
     def queued(self) -> int:

@@ -29,7 +29,7 @@ _LEAVE_S = 5.0
 
 
 class PostgresNode:
-    """One node. `start` it inside the loop, `stop` it at the end."""
+    """One node. `open` it inside the loop, `stop` it at the end."""
 
     def __init__(self, url: str, settings: Settings) -> None:
         self._url = url
@@ -46,7 +46,10 @@ class PostgresNode:
         self.book: PostgresBook
         self.ledger: Ledger
 
-    async def start(self, gauges: Gauges, on_broken: Callable[[str], None]) -> Ledger:
+    def claim(self) -> None:
+        """Any number of processes may serve from PostgreSQL."""
+
+    async def open(self, gauges: Gauges, on_broken: Callable[[str], None]) -> Ledger:
         """Enter the database under a new epoch and begin to write and to beat.
 
         Raises asyncpg's errors and OSError when the database cannot be used, LedgerBroken when it

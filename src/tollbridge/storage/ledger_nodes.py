@@ -3,7 +3,7 @@
 Used by billing alone. An epoch is (node id, number); once dead it never comes back to life.
 """
 
-from typing import Any, cast
+from typing import cast
 
 import asyncpg
 
@@ -12,14 +12,16 @@ from tollbridge.storage.ledger_batch import OpenHold
 Epoch = tuple[int, int]
 
 ORPHANS_AT_ONCE = 256
-_ENTER = "INSERT INTO node (id, name, epoch, beat, dead) VALUES ($1, $2, 1, 0, false)"
+# Beats are milliseconds since 1970 for who reads the table; others only see that they change.
+_NOW_MS = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_ENTER = f"INSERT INTO node (id, name, epoch, beat, dead) VALUES ($1, $2, 1, {_NOW_MS}, false)"
 _BEAT = (
-    "UPDATE node SET beat = beat + 1 WHERE id = $1 AND epoch = $2 AND NOT dead"
+    f"UPDATE node SET beat = GREATEST(beat + 1, {_NOW_MS}) WHERE id = $1 AND epoch = $2 AND NOT dead"
     " RETURNING (SELECT incarnation FROM ledger)"
 )
 _REJOIN = (
-    "INSERT INTO node (id, name, epoch, beat, dead) VALUES ($1, $2, $3, 0, false)"
-    " ON CONFLICT (id) DO UPDATE SET epoch = node.epoch + 1, beat = 0, dead = false"
+    f"INSERT INTO node (id, name, epoch, beat, dead) VALUES ($1, $2, $3, {_NOW_MS}, false)"
+    " ON CONFLICT (id) DO UPDATE SET epoch = node.epoch + 1, beat = excluded.beat, dead = false"
     " RETURNING epoch"
 )
 _OTHERS = "SELECT id, epoch, beat FROM node WHERE NOT dead AND id <> $1"
@@ -81,7 +83,7 @@ async def orphans(connection: asyncpg.Connection) -> list[OpenHold]:
     """Return holds of epochs that are over, ORPHANS_AT_ONCE at most."""
     found = []
     for row in await connection.fetch(_ORPHANS):
-        tid, *purses, amount, covered, at_ms, bill = cast("tuple[Any, ...]", tuple(row))
+        tid, *purses, amount, covered, at_ms, bill = tuple(row)
         owners = tuple(purse for purse in purses if purse is not None)
         found.append(OpenHold(tid, owners, amount, covered, at_ms, bill))
     return found

@@ -79,6 +79,11 @@ class SqliteBook:
         self._data_version = -1
 
     @property
+    def epoch(self) -> int:
+        """The epoch that this process writes under."""
+        return self._node[1]
+
+    @property
     def open_holds(self) -> int:
         """How many holds stand (for the gauge)."""
         return len(self._open)

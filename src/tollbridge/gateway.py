@@ -1,0 +1,204 @@
+"""The wiring: settings in, all parts of one serving process out; the only place that wires.
+
+It must hold no rule of its own: what it puts together is tested where it lives.
+"""
+
+import asyncio
+import os
+from ipaddress import ip_network
+from typing import Any, cast
+
+import uvicorn
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tollbridge.api.app import make_api
+from tollbridge.api.services import ApiServices
+from tollbridge.billing.budgets import Budgets
+from tollbridge.billing.node import Node, SqliteNode
+from tollbridge.billing.postgres_node import PostgresNode
+from tollbridge.catalog.loader import load_snapshot
+from tollbridge.catalog.snapshot import Snapshot
+from tollbridge.catalog.watcher import Watcher
+from tollbridge.core.secrets import Secrets
+from tollbridge.core.settings import Settings
+from tollbridge.core.telemetry import Metrics, get_logger
+from tollbridge.edge.clients import Network
+from tollbridge.edge.config import EdgeConfig
+from tollbridge.edge.limits import Limits as EdgeLimits
+from tollbridge.edge.limits import Load
+from tollbridge.edge.protocol import make_protocol
+from tollbridge.identity.keys import KeyStore
+from tollbridge.relay.pipeline import Relay
+from tollbridge.relay.routes import PATHS, is_relayed
+from tollbridge.relay.throttle import Throttle
+from tollbridge.relay.world import World
+from tollbridge.storage.counters import Counters
+from tollbridge.storage.counters_memory import MemoryCounters
+from tollbridge.storage.counters_redis import BadRedisUrl, RedisCounters
+from tollbridge.storage.engine import open_engine
+from tollbridge.storage.migrate import schema_is_current
+from tollbridge.upstreams.http1 import Http1Client
+from tollbridge.upstreams.limits import Limits as UpstreamLimits
+
+_log = get_logger(__name__)
+_STOP_WRITER_S = 30.0
+_EXIT_BROKEN = 70
+
+
+class CannotServe(Exception):
+    """This process cannot serve with these settings; the text says why and what to do."""
+
+
+class Gateway:
+    """All parts of one serving process, opened in order and closed in reverse."""
+
+    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self.metrics = Metrics()
+        self.load = Load()
+        self._node = _node(settings)
+        self._engine: AsyncEngine = open_engine(settings.database)
+        self._networks: tuple[Network, ...] = ()
+        self._world = World()
+        self._relay: Relay
+        self._api: Any
+        self._keys: KeyStore
+        self._client: Http1Client
+        self._watcher: Watcher
+        self._counters = _open_counters(settings.redis_url)
+
+    def claim(self) -> None:
+        """Make sure of being the only one; raises DatabaseInUse."""
+        self._node.claim()
+
+    async def schema_is_current(self) -> bool:
+        """Say whether the database has this version's schema."""
+        return await schema_is_current(self._engine)
+
+    async def open(self) -> None:
+        """Recover the books, read the catalogue, and be ready to take calls.
+
+        Raises DatabaseInUse when another process serves from the file, SecretsError when the
+        catalogue was sealed with other keys.
+        """
+        settings = self._settings
+        ledger = await self._node.open(self.metrics, self._broken)
+        self._keys = KeyStore(self._engine, self._secrets)
+        self._watcher = Watcher(
+            self._engine, lambda: load_snapshot(self._engine, self._secrets), self._changed
+        )
+        await self._watcher.start()
+        await self._counters.start()
+        self._client = Http1Client(_upstream_limits(settings))
+        self._relay = Relay(
+            self._world,
+            ledger,
+            self._keys,
+            self._client,
+            settings,
+            self.metrics,
+            Budgets(self._engine),
+            Throttle(self._counters, self.metrics),
+        )
+        self._api = make_api(
+            ApiServices(
+                engine=self._engine,
+                keys=self._keys,
+                snapshot=lambda: self._world.snapshot,
+                ready=lambda: ledger.ready,
+                draining=lambda: self._world.draining,
+                relay_paths=PATHS,
+                metrics=self.metrics,
+                refresh_gauges=self._refresh_gauges,
+            )
+        )
+
+    def drain(self) -> None:
+        """Take no new calls; those that run go on."""
+        self._world.draining = True
+
+    async def close(self) -> None:
+        """Settle what is queued and let go of everything."""
+        await self._watcher.stop()
+        await self._client.close()
+        await self._counters.stop()
+        await self._node.stop(_STOP_WRITER_S)
+        await self._engine.dispose()
+
+    def config(self) -> uvicorn.Config:
+        """Return how the HTTP server of this gateway is set up."""
+        settings = self._settings
+        edge = EdgeConfig(
+            diverts=is_relayed,
+            handle=self._relay.handle,
+            limits=_edge_limits(settings),
+            trusted_proxies=lambda: self._networks,
+            draining=lambda: self._world.draining,
+            profile=lambda: self._world.snapshot.site.error_profile,
+            load=self.load,
+        )
+        return uvicorn.Config(
+            self._api,
+            # uvicorn calls it as it would a class; a factory does.
+            http=cast("type[asyncio.Protocol]", make_protocol(edge)),
+            ws="none",
+            loop="uvloop",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=int(settings.keep_alive_s),
+            timeout_graceful_shutdown=int(settings.shutdown_grace_s),
+            backlog=2048,
+        )
+
+    def _changed(self, snapshot: Snapshot) -> None:
+        self._world.snapshot = snapshot
+        # The edge asks for this tuple at every request and goes by its identity.
+        self._networks = tuple(ip_network(text) for text in snapshot.site.trusted_proxies)
+        self._keys.clear()
+
+    def _refresh_gauges(self) -> None:
+        self.metrics.holds_open.set(self._node.open_holds)
+        self.metrics.queue_depth.set(self._node.queued)
+        self.metrics.streams_open.set(self.load.open_streams)
+        self.metrics.limits_shared.set(self._counters.shared)
+
+    def _broken(self, reason: str) -> None:
+        """What is on the disk is not known any more: end at once, the next start recovers."""
+        _log.critical("the books are broken, ending", reason=reason)
+        os._exit(_EXIT_BROKEN)
+
+
+def _node(settings: Settings) -> Node:
+    path = settings.sqlite_path
+    return PostgresNode(settings.database, settings) if path is None else SqliteNode(path, settings)
+
+
+def _open_counters(url: str) -> Counters:
+    try:
+        return RedisCounters(url) if url else MemoryCounters()
+    except BadRedisUrl as error:
+        raise CannotServe(str(error)) from None
+
+
+def _edge_limits(settings: Settings) -> EdgeLimits:
+    return EdgeLimits(
+        max_head_bytes=settings.max_head_bytes,
+        max_headers=settings.max_headers,
+        max_body_bytes=settings.max_body_bytes,
+        head_timeout_s=settings.head_timeout_s,
+        body_progress_s=settings.body_progress_s,
+        keep_alive_s=settings.keep_alive_s,
+        client_stall_s=settings.client_stall_s,
+    )
+
+
+def _upstream_limits(settings: Settings) -> UpstreamLimits:
+    return UpstreamLimits(
+        decoded_bytes=settings.max_reply_bytes,
+        idle_per_target=settings.upstream_pool_idle,
+        idle_keep_s=settings.upstream_keep_alive_s,
+    )
