@@ -20,6 +20,8 @@ ENVIRON = {"WRITER_DEADLINE_S": "2", "SETTLE_GRACE_S": "2.5", "HEARTBEAT_S": "0.
 SLICE_TOKENS = 2_048
 LONG = {"tokens": 20_000, "events": 4_000}
 STREAM = Ask(fields={"stream": True}, script=LONG)
+# More than all socket buffers take: the vendor notices that nobody reads on.
+BROAD = Ask(fields={"stream": True}, script={**LONG, "pad_bytes": 4_096})
 session = pytest.mark.asyncio(loop_scope="session")
 
 
@@ -43,7 +45,7 @@ def finishes(data: bytes) -> list[str]:
 async def test_a_long_stream_on_a_small_wallet_ends_by_length(tmp_path):
     async with running(tmp_path, credit="0.03") as (gateway, fake), many(gateway) as client:
         with Watch(gateway.database) as watch:
-            seen = await call(client, STREAM)
+            seen = await call(client, BROAD)
         assert seen.status == 200 and seen.finished
         assert finishes(seen.data) == ["length"]
         assert "x-tollbridge-max-output" not in seen.headers
@@ -147,7 +149,7 @@ async def test_reasoning_that_nobody_sees_is_noticed_once_and_held_in_full_from_
 
 @session
 async def test_without_a_database_for_the_extension_the_stream_breaks(scene):
-    fake = {"tokens": 6_000, "events": 600, "event_delay_ms": 3, "prompt_tokens": 8}
+    fake = {"tokens": 6_000, "events": 600, "event_delay_ms": 3, "pad_bytes": 32_768}
     wire = await scene.open(stream=True, fake=fake)
     await wire.until(b"Hello")
     async with locked(scene.database) as lock:
