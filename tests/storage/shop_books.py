@@ -96,7 +96,7 @@ class Shop:
             )  # fmt: skip
             self._add(
                 "prices", id=self._id(), model_id=model, valid_from_ms=self._first,
-                valid_to_ms=None, rates='{"input": 1}', tiers="[]", items="{}",
+                valid_to_ms=None, rates='{"input": 1, "output": 2}', tiers="[]", items="{}",
             )  # fmt: skip
         self._add("node", id=1, name="an old process", epoch=3, beat=self._now, dead=False)
         if self._newest:

@@ -91,7 +91,9 @@ async def test_the_catalogue_of_before_is_read(database_url, revision):
     snapshot = await load_snapshot(engine, SECRETS)
     await engine.dispose()
     assert len(snapshot.channels) == len(shop.rows["channels"])
-    assert {one.secret for channel in snapshot.channels for one in channel.accounts} == {"hush"}
+    assert {one.secret for channel in snapshot.channels.values() for one in channel.accounts} == {
+        "hush"
+    }
 
 
 async def test_new_rows_fit_after_the_upgrade(database_url, revision):
