@@ -8,7 +8,9 @@ import pytest
 from tests.relay.calls import WALLET, account, admitted, channel, chat, key, snapshot
 from tests.relay.floor import MONEY, PATIENCE_S, open_floor
 from tollbridge.core.errors import Profile
-from tollbridge.relay.throttle import has_limits, is_limited
+from tollbridge.core.metrics import Metrics
+from tollbridge.protocols.usage import Usage
+from tollbridge.relay.throttle import Throttle, has_limits, is_limited
 from tollbridge.storage.counters import Scope, Ticket
 from tollbridge.storage.counters_redis import Pace, RedisCounters
 
@@ -274,6 +276,22 @@ def test_any_limit_of_a_channel_or_an_account_is_noticed(field):
     assert is_limited(admitted(catalogue=snapshot(channel(**{field: 1}))))
     assert has_limits(account(**{field: 1}))
     assert not has_limits(account())
+
+
+async def test_an_upstream_that_claims_absurd_tokens_does_not_break_the_count(redis_url):
+    store = RedisCounters(redis_url, Pace(answer_s=PATIENCE_S))
+    await store.start()
+    throttle, call = Throttle(store, Metrics()), admitted(by=key(tpm=10))
+    for _ in range(3):
+        await throttle.enter(call)
+        call.account, call.used = account(), Usage(output=2**62)
+        throttle.leave(call)
+        call.key = replace(call.key, tpm=10**12)
+    await throttle.enter(call)
+    assert call.ticket.states[0].tokens == 3 * 10**9 + len(call.exchange.body) // 4 + 1 + 1_000
+    assert store.shared
+    throttle.leave(call)
+    await store.stop()
 
 
 async def test_relays_that_share_a_server_share_the_limit(redis_url):

@@ -146,7 +146,7 @@ async def test_without_a_server_memory_answers_with_the_full_limits(stores, serv
 
 
 async def test_a_server_that_does_not_answer_is_as_good_as_away(stores, server, said):
-    store = await stores(server.url, QUICK._replace(answer_s=0.25))
+    store = await stores(server.url, QUICK._replace(answer_s=1))
     counted = await store.take((Scope("key:9", 9, 90, 9),), 10)
     server.freeze()
     answers = await asyncio.gather(*(store.take(CALLS, 0) for _ in range(10)))

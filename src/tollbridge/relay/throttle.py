@@ -19,6 +19,8 @@ from tollbridge.storage.counters import Counters, Limit, Refusal, Scope, Ticket
 _OUTPUT_ESTIMATE_TOKENS = 1_024
 _BLOB_ESTIMATE_TOKENS = 1_000
 _RETRY_AFTER_MAX_S = 120
+# An upstream can claim anything; sums of more would not be exact in every store.
+_TOKENS_MAX = 1_000_000_000
 _WORDS = {
     Limit.REQUESTS: "requests a minute",
     Limit.TOKENS: "tokens a minute",
@@ -133,7 +135,8 @@ def _estimate(call: Call, scopes: tuple[Scope, ...]) -> int:
 
 
 def _total(used: Usage) -> int:
-    return used.tokens_in() + used.output + used.audio_output + used.image_output
+    tokens = used.tokens_in() + used.output + used.audio_output + used.image_output
+    return min(tokens, _TOKENS_MAX)
 
 
 def _refused(call: Call, refusal: Refusal) -> ApiError:
