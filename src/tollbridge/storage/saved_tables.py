@@ -72,7 +72,8 @@ def _shape_of(connection: Connection, table: str) -> Shape:
     """Return one table's shape; ArchiveError when a column has a type that backups do not know."""
     found = inspect(connection).get_columns(table)
     return Shape(
-        table, tuple(Column(str(one["name"]), _kind(table, one["name"], one["type"])) for one in found)
+        table,
+        tuple(Column(str(one["name"]), _kind(table, one["name"], one["type"])) for one in found),
     )
 
 
