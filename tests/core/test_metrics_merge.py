@@ -114,6 +114,25 @@ def test_a_successor_does_not_make_its_predecessor_forgotten():
     assert shown({0: counted("c", 3)}, seen)["tollbridge_requests_total|chat"] == 9
 
 
+def test_the_last_calls_of_one_that_ends_in_order_count():
+    seen = Seen()
+    shown({0: counted("a", 5)}, seen)
+    seen.leave(0, counted("a", 7))
+    assert shown({0: counted("b", 1)}, seen)["tollbridge_requests_total|chat"] == 8
+    # It may end long after its successor was seen, and one may never have been seen at all.
+    seen.leave(0, counted("a", 9))
+    seen.leave(0, counted("never seen", 20))
+    assert shown({0: counted("b", 1)}, seen)["tollbridge_requests_total|chat"] == 30
+
+
+def test_many_that_are_gone_are_one_sum():
+    seen = Seen()
+    for number in range(200):
+        shown({0: counted(str(number), 1)}, seen)
+    assert len(seen.gone) < 100
+    assert shown({0: counted("last", 1)}, seen)["tollbridge_requests_total|chat"] == 201
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["call", "die", "hide"])), max_size=40)
 )

@@ -99,6 +99,11 @@ def test_one_that_does_not_answer_is_left_out(family: Family):
     assert calls(6) in family.scrape(0)
 
 
+def test_what_one_counted_until_its_end_stays_though_nobody_asked(family: Family):
+    family.workers.pop(2).communicate()
+    assert calls(6) in family.scrape(0)
+
+
 async def test_a_successor_takes_over_while_its_predecessor_ends():
     with tempfile.TemporaryDirectory() as folder:
         old, new, asked = (

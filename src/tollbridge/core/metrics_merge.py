@@ -23,6 +23,8 @@ _RULES: Mapping[str, Callable[[float, float], float]] = {
 }
 _EACH = ("process_", "tollbridge_node_epoch")
 _BEGAN = "_created"
+# Of so many that are gone the figures are apart, in case one of them still ends in order.
+_MOST_GONE = 64
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -50,9 +52,10 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Seen(msgspec.Struct):
-    """What was shown of each worker last, and the sums of those that are gone."""
+    """What was shown of each worker last, of each that is gone, and the sums of those long gone."""
 
     past: list[Family] = []
+    gone: dict[str, list[Family]] = {}
     last: dict[int, Report] = {}
 
     def take(self, reports: Mapping[int, Report | None]) -> None:
@@ -62,8 +65,27 @@ class Seen(msgspec.Struct):
                 continue
             known = self.last.get(index)
             if known is not None and known.life != report.life:
-                self.past = _merged([self.past, _growing(known.families)])
+                self._bury(known)
             self.last[index] = report
+
+    def leave(self, index: int, report: Report) -> None:
+        """Note the last figures of a worker that ends in order, maybe after its successor began."""
+        known = self.last.get(index)
+        if known is not None and known.life == report.life:
+            self.last[index] = report
+        else:
+            self._bury(report)
+
+    @property
+    def sums(self) -> list[list[Family]]:
+        """Return what is added to the figures of the workers of now."""
+        return [self.past, *self.gone.values()]
+
+    def _bury(self, report: Report) -> None:
+        self.gone[report.life] = _growing(report.families)
+        if len(self.gone) > _MOST_GONE:
+            eldest = self.gone.pop(next(iter(self.gone)))
+            self.past = _merged([self.past, eldest])
 
 
 def families_of(collector: Collector) -> list[Family]:
@@ -81,7 +103,7 @@ def families_of(collector: Collector) -> list[Family]:
 
 def merged_exposition(seen: Seen, reports: Mapping[int, Report | None]) -> bytes:
     """Return Prometheus's text for all workers; one without a report is down, its gauges unknown."""
-    parts = [seen.past]
+    parts = seen.sums
     for index, report in sorted(reports.items()):
         if report is not None:
             parts.append([_labelled(family, index) for family in report.families])

@@ -3,6 +3,7 @@
 from tollbridge.supervisor.listeners import bind
 from tollbridge.supervisor.process import Post
 from tollbridge.supervisor.service import tell_service
+from tollbridge.supervisor.siblings import Siblings
 from tollbridge.supervisor.supervisor import Pace, StartFailed, supervise
 
-__all__ = ["Pace", "Post", "StartFailed", "bind", "supervise", "tell_service"]
+__all__ = ["Pace", "Post", "Siblings", "StartFailed", "bind", "supervise", "tell_service"]

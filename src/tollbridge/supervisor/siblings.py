@@ -51,11 +51,17 @@ class Siblings:
         ours.replace(self._path(self._index))
 
     async def stop(self) -> None:
-        """Answer no more; idempotent."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
-            self._server = None
+        """Answer no more and leave the last figures behind; idempotent."""
+        if self._server is None:
+            return
+        self._server.close()
+        await self._server.wait_closed()
+        self._server = None
+        with contextlib.suppress(OSError, TimeoutError):
+            async with self._turn():
+                seen = self._read()
+                seen.leave(self._index, self._report())
+                self._write(seen)
 
     async def exposition(self) -> bytes:
         """Return Prometheus's text for all workers; TimeoutError when it is never our turn."""

@@ -88,7 +88,8 @@ def supervise(
 
     `serve_one` runs in each worker, a fork of this process, and returns when the worker was told to
     end by SIGTERM. Its errors of `sayable` types end the worker with their text. `on_ready` is
-    called here once all are ready. Raises StartFailed when they never were.
+    called here once all are ready. The listeners are closed at the end. Raises StartFailed when the
+    workers never were ready.
     """
     folder = Path(tempfile.mkdtemp(prefix="tollbridge-"))
     try:
@@ -139,8 +140,8 @@ class _Parent:
             signal.set_wakeup_fd(wakeup)
             for number, handler in before.items():
                 signal.signal(number, handler)
-            self._wake.close()
-            self._woken.close()
+            for open_ in (self._wake, self._woken, *(slot.listener for slot in self._slots)):
+                open_.close()
         if self._failure is not None:
             raise StartFailed(self._failure)
 
