@@ -46,7 +46,7 @@ _NODE_FACTS: dict[str, Any] = {
     "multiplier_num": 1,
     "first_token_ms": 400,
     "client": "bench",
-    "attempts": '[{"account":4,"status":200,"ms":400}]',
+    "attempts": '[[3,"rate_limited",40],[4,"ok",400]]',
 }
 _AT = {name: USAGE_COLUMNS.index(name) for name in USAGE_COLUMNS}
 

@@ -107,8 +107,11 @@ async def _open(gateway: Gateway, settings: Settings) -> None:
         elif not await gateway.schema_is_current():
             raise CannotServe("the schema is not this version's: run tollbridge migrate")
         await gateway.open()
-    except _UNUSABLE as error:
-        raise CannotServe(f"the database cannot be used: {reason_of(error)}") from error
+    except BaseException as error:
+        await gateway.abandon()
+        if isinstance(error, _UNUSABLE):
+            raise CannotServe(f"the database cannot be used: {reason_of(error)}") from error
+        raise
 
 
 def _bind(host: str, port: int) -> socket.socket:

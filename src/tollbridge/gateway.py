@@ -114,6 +114,10 @@ class Gateway:
             )
         )
 
+    async def abandon(self) -> None:
+        """Let go of what was opened when opening failed; the process is about to end."""
+        await self._engine.dispose()
+
     def drain(self) -> None:
         """Take no new calls; those that run go on."""
         self._world.draining = True

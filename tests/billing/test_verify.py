@@ -107,6 +107,21 @@ BROKEN = [
         f"call {A} is of wallet 8 but wallet:1 was charged",
     ),
     (
+        "I3 wallet",
+        ["UPDATE journal SET debit = 'wallet:1' WHERE id = 3"],
+        f"call {A} is of wallet 1 but another than the operator was charged",
+    ),
+    (
+        "I3 wallet",
+        [f"INSERT INTO journal VALUES (9, 0, 'promo', 'revenue', 7, 'USD', 'late', '{A}')"],
+        f"call {A} is of wallet 1 but promo was charged",
+    ),
+    (
+        "I1 held",
+        ["UPDATE hold SET other_purse_id = 1"],
+        "purse 1 has 40 held but its open holds come to 80",
+    ),
+    (
         "I3 once",
         [f"UPDATE hold SET tid = '{A}'"],
         f"call {A} has both a hold and a usage row",
@@ -178,9 +193,12 @@ async def test_right_books_have_no_findings(url):
         assert await verify(engine) == []
 
 
+@pytest.mark.parametrize("proved", [False, True], ids=["first", "later"])
 @pytest.mark.parametrize(("name", "statements", "sentence"), BROKEN)
-async def test_a_broken_invariant_is_named(url, name, statements, sentence):
+async def test_a_broken_invariant_is_named(url, name, statements, sentence, proved):
     async with sound(url) as engine:
+        if proved:
+            assert await verify(engine) == []
         await execute(engine, *statements)
         assert Finding(name, sentence, fatal=True) in await verify(engine)
 

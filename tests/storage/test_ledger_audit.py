@@ -11,7 +11,7 @@ import pytest
 
 from tests.storage import books
 from tollbridge.storage.engine import open_engine
-from tollbridge.storage.ledger_audit import QUESTIONS, ask
+from tollbridge.storage.ledger_audit import EVERYTHING, QUESTIONS, Passage, ask, prove
 from tollbridge.storage.unit_of_work import reading
 
 
@@ -43,3 +43,28 @@ async def test_an_answer_is_bounded(tmp_path):
         assert len(await ask(connection, QUESTIONS[0], 0)) == 20
         assert len(await ask(connection, QUESTIONS[0], 0, most=3)) == 3
     await engine.dispose()
+
+
+async def test_a_proof_of_everything_keeps_the_sums_before_a_line(tmp_path):
+    path = books.fresh(tmp_path, 70)
+    engine = open_engine(f"sqlite:///{path}")
+    (first,) = books.query(path, "SELECT id, credit FROM journal ORDER BY id LIMIT 1")
+    async with reading(engine) as connection:
+        whole = EVERYTHING._replace(line_to=first[0] + 1)
+        proof = await prove(connection, {}, whole)
+        assert proof == (frozenset(), 0, 2, {"promo": -70, first[1]: 70})
+        # From there on, with what was kept; and what happens with wrong sums.
+        rest = Passage(first[0] + 1, "0" * 32, first[0] + 1)
+        assert await prove(connection, proof.closed, rest) == proof._replace(lines=1)
+        assert (await prove(connection, {}, rest)).off == {"I1 available"}
+        strange = {**proof.closed, "wallet:77": 0}
+        assert (await prove(connection, strange, rest)).off == {"I1 journal"}
+    await engine.dispose()
+
+
+def test_only_what_a_proof_can_name_waits_for_it():
+    waiting = {question.name for question in QUESTIONS if question.proved}
+    assert waiting == {
+        "I1 available", "I1 journal", "I2 balance", "I3 charge", "I3 journal", "I3 loss",
+        "I3 wallet",
+    }  # fmt: skip

@@ -1,13 +1,18 @@
-"""Owns `tollbridge ledger …`: questions to the books. Reads only."""
+"""Owns `tollbridge ledger …`: questions to the books. Writes nothing but how far it has proved them."""
 
 import asyncio
+import re
 import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
+
+_TID = re.compile("[0-9a-f]{32}")
 
 
 @click.group()
@@ -18,37 +23,93 @@ def ledger() -> None:
 @ledger.command()
 @CONFIG
 @DATABASE
-def verify(config: Path | None, database: str | None) -> None:
-    """Check every invariant of the books; exit 0 when all hold."""
-    settings = _settings(config, database)
-    with saying_what_is_wrong():
-        findings = asyncio.run(_verify(settings))
-    for finding in findings:
+@click.option("--full", is_flag=True, help="Trust no earlier proof: prove every row.")
+def verify(config: Path | None, database: str | None, *, full: bool) -> None:
+    """Check every invariant of the books; exit 0 when all hold.
+
+    Rows that an earlier run proved are not looked at again, unless something is off.
+    """
+    verdict = _ask(config, database, lambda engine: _verify(engine, full=full))
+    for finding in verdict.findings:
         word = "BROKEN" if finding.fatal else "note"
         click.echo(f"{word} {finding.invariant}: {finding.sentence}")
-    if any(finding.fatal for finding in findings):
+    click.echo(
+        f"proved {verdict.calls:,} calls and {verdict.lines:,} journal lines: {_extent(verdict)}"
+    )
+    if not verdict.right:
         sys.exit(1)
     click.echo("the books are right")
 
 
-def _settings(config: Path | None, database: str | None) -> Any:
+def _extent(verdict: Any) -> str:
+    if verdict.since_ms is None:
+        return "all there are"
+    return (
+        f"those since {_moment(verdict.since_ms)}; older ones were proved before,"
+        f" in full last at {_moment(verdict.full_ms)} (--full proves them again)"
+    )
+
+
+def _moment(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+@ledger.command()
+@click.argument("tid")
+@CONFIG
+@DATABASE
+@click.option("--json", "as_json", is_flag=True, help="Write JSON; money in nano-dollars.")
+def explain(tid: str, config: Path | None, database: str | None, *, as_json: bool) -> None:
+    """Tell all that the books know of the call TID; exit 1 when something of it is wrong."""
+    tid = tid.strip().lower().replace("-", "")
+    if not _TID.fullmatch(tid):
+        stop(RuntimeError("a call's id has 32 hexadecimal digits"))
+    story = _ask(config, database, lambda engine: _explain(engine, tid))
+    if story is None:
+        stop(RuntimeError(f"the books know no call {tid}"))
+    from tollbridge.cli.story import as_json as json_of
+    from tollbridge.cli.story import as_text
+
+    for line in [json_of(story)] if as_json else as_text(story):
+        click.echo(line)
+    if story.wrong:
+        sys.exit(1)
+
+
+async def _verify(engine: Any, *, full: bool) -> Any:
+    from tollbridge.billing.verify import audit
+
+    return await audit(engine, full=full)
+
+
+async def _explain(engine: Any, tid: str) -> Any:
+    from tollbridge.billing.explain import explain as run
+    from tollbridge.core.clock import now_ms
+    from tollbridge.storage.unit_of_work import reading
+
+    async with reading(engine) as connection:
+        return await run(connection, tid, now_ms())
+
+
+def _ask(
+    config: Path | None, database: str | None, question: Callable[[Any], Awaitable[Any]]
+) -> Any:
     settings = read_settings(config, database=database)
     file = settings.sqlite_path
     if file is not None and not file.exists():
         stop(RuntimeError(f"there is no database {file}"))
-    return settings
+    with saying_what_is_wrong():
+        return asyncio.run(_asked(settings.database, question))
 
 
-async def _verify(settings: Any) -> list[Any]:
-    from tollbridge.billing.verify import verify as run
+async def _asked(url: str, question: Callable[[Any], Awaitable[Any]]) -> Any:
     from tollbridge.storage.engine import open_engine
     from tollbridge.storage.migrate import schema_is_current
 
-    engine = open_engine(settings.database)
+    engine = open_engine(url)
     try:
         if not await schema_is_current(engine):
             stop(RuntimeError("the schema is not this version's: run tollbridge migrate"))
-        findings: list[Any] = await run(engine)
+        return await question(engine)
     finally:
         await engine.dispose()
-    return findings

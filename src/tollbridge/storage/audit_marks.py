@@ -87,25 +87,30 @@ async def next_marks(
 
 
 async def keep_marks(
-    engine: AsyncEngine, kept: Kept, marks: Marks, sums: Mapping[str, int]
+    engine: AsyncEngine,
+    kept: Kept,
+    marks: Marks,
+    sums: Mapping[str, int],
+    *,
+    at_once: int = _AT_ONCE,
 ) -> bool:
     """Replace what is stored, unless somebody else did so since `kept` was read; tell if it was done.
 
-    In short transactions. Between the first and the last of them there are no marks, so whoever
+    In short transactions of `at_once` sums. Between the first and the last of them there are no marks, so whoever
     reads then, or finds what a killed process left, proves everything.
     """
     changes: list[tuple[str, int | None]] = [
         (account, total) for account, total in sums.items() if kept.sums.get(account) != total
     ]
     changes += [(account, None) for account in kept.sums if account not in sums]
-    starts = range(0, max(len(changes), 1), _AT_ONCE)
+    starts = range(0, max(len(changes), 1), at_once)
     expected, moving = kept.stored, f"moving {new_id()}"
     for at in starts:
         value = msgspec.json.encode(marks).decode() if at == starts[-1] else moving
         async with working(engine) as connection:
             if not await _swap(connection, expected, value):
                 return False
-            await _write(connection, changes[at : at + _AT_ONCE])
+            await _write(connection, changes[at : at + at_once])
         expected = value
     return True
 

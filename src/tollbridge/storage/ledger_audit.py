@@ -67,8 +67,13 @@ _HELD_SUMS = """
         UNION ALL SELECT other_purse_id, amount FROM hold WHERE other_purse_id IS NOT NULL
     ) AS parts GROUP BY purse_id
 """
-_CORRECTED = "'late', 'return'"
-_LOST = "'loss', 'late_loss', 'return_loss'"
+CHARGE_KINDS = ("charge", "late", "return")
+"""Journal lines between a wallet and revenue: together what a call was charged."""
+LOSS_KINDS = ("loss", "late_loss", "return_loss")
+"""Journal lines between the operator's loss and revenue: together what nobody could be charged."""
+
+_CORRECTED = ", ".join(f"'{kind}'" for kind in CHARGE_KINDS[1:])
+_LOST = ", ".join(f"'{kind}'" for kind in LOSS_KINDS)
 _RARE = f"{_CORRECTED}, {_LOST}"
 _OF_CALLS = f"'charge', {_RARE}"
 _EARNED = (
