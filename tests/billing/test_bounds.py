@@ -219,3 +219,43 @@ def test_holds_one_after_another_leave_less_than_the_least_call(
         while isinstance(outcome := bound(ask, price, multiplier, available), Bound):
             available -= outcome.amount
     assert 0 <= available < least
+
+
+SLICED = msgspec.structs.replace(ASK, slice_tokens=500)
+SLICE = 100 * 1_000 + 500 * 10_000
+
+
+def test_a_slice_is_held_whatever_the_share_and_no_limit_is_written() -> None:
+    for available in (SLICE, 10**12):
+        outcome = held(SLICED, available)
+        assert (outcome.amount, outcome.output_limit, outcome.worst) == (SLICE, None, WORST)
+        assert outcome.tariff is not None
+
+
+def test_less_than_a_slice_is_held_down_to_the_floor() -> None:
+    low = msgspec.structs.replace(SLICED, floor_tokens=200)
+    least = 100 * 1_000 + 200 * 10_000
+    assert held(low, SLICE - 1).amount == SLICE - 1
+    assert held(low, least).amount == least
+    assert bound(low, PRICE, ONE, least - 1) == Unaffordable(199)
+    assert bound(SLICED, PRICE, ONE, SLICE - 1) == Unaffordable(499)
+
+
+def test_what_a_slice_covers_anyway_is_held_as_a_whole() -> None:
+    small = msgspec.structs.replace(SLICED, limit=500)
+    assert held(small, 10**12) == Bound(SLICE, None, SLICE)
+
+
+@given(asks, prices, multipliers, st.integers(1, 5_000), st.integers(0, 10**6), money)
+def test_a_tariff_agrees_with_the_charge(
+    ask: Ask, price: Price, multiplier: Multiplier, slice_tokens: int, tokens: int, available: int
+) -> None:
+    sliced = msgspec.structs.replace(ask, slice_tokens=slice_tokens, media_out=False)
+    outcome = bound(sliced, price, multiplier, available)
+    if isinstance(outcome, Unaffordable) or outcome.tariff is None:
+        return
+    tariff = outcome.tariff
+    assert outcome.amount <= available and outcome.output_limit is None
+    used = Usage(input=ask.input_tokens, output=tokens)
+    assert min(charge(used, price, multiplier), tariff.worst) <= tariff.cost(tokens)
+    assert tariff.cost(tariff.tokens(outcome.amount)) <= outcome.amount <= tariff.worst

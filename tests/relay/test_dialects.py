@@ -144,3 +144,40 @@ def test_a_compatible_accounts_stream_is_told_by_the_book():
     chunk = msgspec.json.decode(out.removeprefix(b"data: "))
     assert (chunk["id"], chunk["model"]) == ("chatcmpl-1", "gpt-test")
     assert chunk["choices"][0]["delta"]["role"] == "assistant"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"modalities": ["text", "audio"]},
+        {"web_search_options": {}},
+        {"reasoning_effort": "low"},
+        {"reasoning": {"effort": "none"}},
+        {"thinking": {"type": "disabled"}},
+        {"enable_thinking": False},
+        {"prediction": {"type": "content", "content": "a"}},
+        {"tools": [{"type": "custom", "custom": {"name": "shell"}}]},
+    ],
+)
+def test_output_that_may_be_hidden_is_not_counted_on(fields):
+    assert not CHAT.visible(*asked(CHAT, messages=MESSAGES, **fields))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"modalities": ["text"]},
+        {"reasoning_effort": "none"},
+        {"reasoning_effort": "minimal"},
+        {"thinking": None},
+        {"n": 3, "tools": [{"type": "function", "function": {"name": "look_up"}}]},
+    ],
+)
+def test_plain_output_is_visible(fields):
+    assert CHAT.visible(*asked(CHAT, messages=MESSAGES, **fields))
+
+
+def test_texts_that_are_only_compared_are_not_visible():
+    assert COMPLETIONS.visible(*asked(COMPLETIONS, prompt="a", n=2))
+    assert not COMPLETIONS.visible(*asked(COMPLETIONS, prompt="a", best_of=2))
