@@ -16,15 +16,15 @@ from typing import Any
 
 import asyncpg
 
-from tollbridge.core.clock import now_ms
+from tollbridge.core.clock import first_id, now_ms
 from tollbridge.storage.engine import driver_url
 from tollbridge.storage.ledger_items import USAGE_COLUMNS
 from tollbridge.storage.migrate import migrate
 
 MONTH_MS = 30 * 24 * 3_600_000
 QUIET_MS = 2 * 3_600_000
-_ID_EPOCH_MS = 1_735_689_600_000
 _AT_ONCE = 50_000
+_IDS_OF_A_MS = 1 << 22
 _JOURNAL = ("id", "at_ms", "debit", "credit", "amount", "currency", "kind", "ref")
 _PURSE = ("id", "kind", "owner_id", "available", "held")
 _NODE_FACTS: dict[str, Any] = {
@@ -101,7 +101,7 @@ class Books:
 
     def _line(self, at_ms: int, debit: str, credit: str, amount: int, kind: str, ref: str) -> Row:
         self._lines += 1
-        number = at_ms - _ID_EPOCH_MS << 22 | self._lines % (1 << 22)
+        number = first_id(at_ms) | self._lines % _IDS_OF_A_MS
         return (number, at_ms, debit, credit, amount, "USD", kind, ref)
 
     def _usage(self, tid: str, at_ms: int, wallet: int, took: int, charge: int, loss: int) -> Row:
