@@ -5,7 +5,7 @@ import gc
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import closing
 from types import FrameType
 from typing import Any
@@ -13,13 +13,15 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from tollbridge.core.secrets import Secrets, load_or_create
+from tollbridge.core.secrets import Secrets, SecretsError, load_or_create
 from tollbridge.core.settings import Settings
 from tollbridge.core.telemetry import configure_logging, install_excepthooks
 from tollbridge.gateway import CannotServe, Gateway
+from tollbridge.storage.disk import DatabaseInUse
 from tollbridge.storage.engine import DATABASE_ERRORS, reason_of
 from tollbridge.storage.ledger_items import LedgerBroken
 from tollbridge.storage.migrate import migrate
+from tollbridge.supervisor import Post, StartFailed, bind, supervise, tell_service
 
 __all__ = ["CannotServe", "GatewayServer", "open_secrets", "serve"]
 
@@ -55,6 +57,7 @@ class GatewayServer(uvicorn.Server):
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Stop listening, let running calls end, then close the books."""
+        tell_service("STOPPING=1")
         self._gateway.drain()
         await super().shutdown(sockets)
         await self._gateway.close()
@@ -72,20 +75,49 @@ def open_secrets(settings: Settings, *, may_create: bool = True) -> Secrets:
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT. Raises CannotServe, DatabaseInUse or SecretsError."""
+    """Serve until SIGTERM or SIGINT, in as many processes as the settings say.
+
+    `on_ready` is called with the URL once all of them listen. Raises CannotServe, DatabaseInUse or
+    SecretsError.
+    """
     configure_logging(settings.log_level, settings.log_format)
     install_excepthooks()
+    if settings.workers > 1:
+        _supervise(settings, on_ready)
+    else:
+        _run(_serve(settings, on_ready))
+
+
+def _supervise(settings: Settings, on_ready: Callable[[str], None] | None) -> None:
+    listeners = _bind(settings.host, settings.port, settings.workers)
+    url = _url(listeners[0])
+    try:
+        supervise(
+            settings,
+            listeners,
+            lambda post: _run(_serve(settings, None, post)),
+            lambda: None if on_ready is None else on_ready(url),
+            sayable=(CannotServe, DatabaseInUse, SecretsError),
+        )
+    except StartFailed as error:
+        raise CannotServe(str(error)) from None
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, on_ready))
+        runner.run(serving)
 
 
-async def _serve(settings: Settings, on_ready: Callable[[str], None] | None) -> None:
+async def _serve(
+    settings: Settings, on_ready: Callable[[str], None] | None, post: Post | None = None
+) -> None:
     # Each host of a shared database would make keys of its own, none of them the right ones.
     secrets = open_secrets(settings, may_create=settings.sqlite_path is not None)
-    gateway = Gateway(settings, secrets)
+    gateway = Gateway(settings, secrets, post)
     gateway.claim()
     # Bound before anything is changed; it listens once all is ready.
-    with closing(_bind(settings.host, settings.port)) as listener:
+    listener = _bind(settings.host, settings.port)[0] if post is None else post.listener
+    with closing(listener):
         await _open(gateway, settings)
         gc.collect()
         gc.freeze()
@@ -93,6 +125,10 @@ async def _serve(settings: Settings, on_ready: Callable[[str], None] | None) -> 
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
 
         def ready() -> None:
+            if post is not None:
+                post.ready()
+                return
+            tell_service("READY=1")
             if on_ready is not None:
                 on_ready(_url(listener))
 
@@ -114,22 +150,12 @@ async def _open(gateway: Gateway, settings: Settings) -> None:
         raise
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket bound to the address to serve at; CannotServe says why there is none."""
+def _bind(host: str, port: int, count: int = 1) -> list[socket.socket]:
+    """Return sockets bound to the address to serve at; CannotServe says why there are none."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-        except OSError:
-            listener.close()
-            raise
+        return bind(host, port, count)
     except OSError as error:
         raise CannotServe(f"cannot serve at {host}:{port}: {error.strerror}") from None
-    return listener
 
 
 def _url(listener: socket.socket) -> str:

@@ -19,8 +19,9 @@ from tollbridge.billing.postgres_node import PostgresNode
 from tollbridge.catalog.loader import load_snapshot
 from tollbridge.catalog.snapshot import Snapshot
 from tollbridge.catalog.watcher import Watcher
+from tollbridge.core.clock import now_ms
 from tollbridge.core.secrets import Secrets
-from tollbridge.core.settings import Settings
+from tollbridge.core.settings import Settings, SettingsError
 from tollbridge.core.telemetry import Metrics, get_logger
 from tollbridge.edge.clients import Network
 from tollbridge.edge.config import EdgeConfig
@@ -28,17 +29,23 @@ from tollbridge.edge.limits import Limits as EdgeLimits
 from tollbridge.edge.limits import Load
 from tollbridge.edge.protocol import make_protocol
 from tollbridge.identity.keys import KeyStore
+from tollbridge.notify.alarms import Alarms
+from tollbridge.notify.operators import Operators
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.routes import PATHS, is_relayed
 from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
 from tollbridge.storage.counters import Counters
 from tollbridge.storage.counters_memory import MemoryCounters
-from tollbridge.storage.counters_redis import BadRedisUrl, RedisCounters
 from tollbridge.storage.engine import open_engine
 from tollbridge.storage.migrate import schema_is_current
+from tollbridge.storage.notices import Notices
+from tollbridge.supervisor import Post, Siblings
 from tollbridge.upstreams.http1 import Http1Client
 from tollbridge.upstreams.limits import Limits as UpstreamLimits
+from tollbridge.worker.gauges import Counted
+from tollbridge.worker.jobs import handlers, periodic_jobs
+from tollbridge.worker.runner import Worker
 
 _log = get_logger(__name__)
 _STOP_WRITER_S = 30.0
@@ -52,13 +59,21 @@ class CannotServe(Exception):
 class Gateway:
     """All parts of one serving process, opened in order and closed in reverse."""
 
-    def __init__(self, settings: Settings, secrets: Secrets) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets, post: Post | None = None) -> None:
+        """Put the parts together; `post` is this process's place among several, if there are."""
         self._settings = settings
         self._secrets = secrets
         self.metrics = Metrics()
         self.load = Load()
-        self._node = _node(settings)
         self._engine: AsyncEngine = open_engine(settings.database)
+        self._alarms = Alarms(self._engine, _operators(settings))
+        self._node = _node(settings, self._alarms)
+        self._siblings = (
+            Siblings(post.folder, post.index, post.count, self.metrics, self._refresh_gauges)
+            if post
+            else None
+        )
+        self._worker: Worker | None = None
         self._networks: tuple[Network, ...] = ()
         self._world = World()
         self._relay: Relay
@@ -86,10 +101,15 @@ class Gateway:
         ledger = await self._node.open(self.metrics, self._broken)
         self._keys = KeyStore(self._engine, self._secrets)
         self._watcher = Watcher(
-            self._engine, lambda: load_snapshot(self._engine, self._secrets), self._changed
+            self._engine,
+            lambda: load_snapshot(self._engine, self._secrets),
+            self._changed,
+            notices=Notices(self._engine) if settings.sqlite_path is None else None,
         )
         await self._watcher.start()
         await self._counters.start()
+        self._alarms.start()
+        self._world.alarm = self._alarms.raise_
         self._client = Http1Client(_upstream_limits(settings))
         self._relay = Relay(
             self._world,
@@ -111,8 +131,20 @@ class Gateway:
                 relay_paths=PATHS,
                 metrics=self.metrics,
                 refresh_gauges=self._refresh_gauges,
+                all_metrics=self._siblings.exposition if self._siblings else None,
             )
         )
+        if settings.work:
+            self._worker = self._start_worker()
+        if self._siblings:
+            await self._siblings.start()
+
+    def _start_worker(self) -> Worker:
+        engine, settings, gauges = self._engine, self._settings, Counted(self.metrics)
+        jobs = periodic_jobs(engine, settings, gauges)
+        worker = Worker(engine, settings, handlers(settings), jobs, gauges=gauges)
+        worker.start()
+        return worker
 
     async def abandon(self) -> None:
         """Let go of what was opened when opening failed; the process is about to end."""
@@ -125,10 +157,15 @@ class Gateway:
     async def close(self) -> None:
         """Settle what is queued and let go of everything."""
         await self._watcher.stop()
+        if self._worker is not None:
+            await self._worker.stop()
         await self._client.close()
         await self._counters.stop()
         await self._node.stop(_STOP_WRITER_S)
+        await self._alarms.stop()
         await self._engine.dispose()
+        if self._siblings:
+            await self._siblings.stop()
 
     def config(self) -> uvicorn.Config:
         """Return how the HTTP server of this gateway is set up."""
@@ -165,7 +202,11 @@ class Gateway:
         self._keys.clear()
 
     def _refresh_gauges(self) -> None:
+        oldest_ms = self._node.oldest_hold_ms()
+        age_s = 0.0 if oldest_ms is None else max(now_ms() - oldest_ms, 0) / 1000
+        self.metrics.oldest_hold_seconds.set(age_s)
         self.metrics.holds_open.set(self._node.open_holds)
+        self.metrics.node_epoch.set(self._node.epoch)
         self.metrics.queue_depth.set(self._node.queued)
         self.metrics.streams_open.set(self.load.open_streams)
         self.metrics.limits_shared.set(self._counters.shared)
@@ -176,14 +217,28 @@ class Gateway:
         os._exit(_EXIT_BROKEN)
 
 
-def _node(settings: Settings) -> Node:
+def _node(settings: Settings, alarms: Alarms) -> Node:
     path = settings.sqlite_path
-    return PostgresNode(settings.database, settings) if path is None else SqliteNode(path, settings)
+    if path is not None:
+        return SqliteNode(path, settings)
+    return PostgresNode(settings.database, settings, alarms.raise_)
+
+
+def _operators(settings: Settings) -> Operators:
+    try:
+        return Operators.of(settings)
+    except SettingsError as error:
+        raise CannotServe(str(error)) from None
 
 
 def _open_counters(url: str) -> Counters:
+    if not url:
+        return MemoryCounters()
+    # Without it a process starts quicker and has 10 MB less to carry.
+    from tollbridge.storage.counters_redis import BadRedisUrl, RedisCounters  # noqa: PLC0415
+
     try:
-        return RedisCounters(url) if url else MemoryCounters()
+        return RedisCounters(url)
     except BadRedisUrl as error:
         raise CannotServe(str(error)) from None
 

@@ -19,6 +19,7 @@ class Gauges:
         self.losses = []
         self.late = 0
         self.posted = 0
+        self.lags = []
         self.batches = []
 
     def hold_refused(self):
@@ -36,6 +37,10 @@ class Gauges:
     def reclaimed(self, calls):
         """Count calls of the dead."""
         self.posted += calls
+
+    def settled(self, seconds):
+        """Note a lag."""
+        self.lags.append(seconds)
 
     def committed(self, batch, seconds):
         """Note a batch."""

@@ -51,7 +51,7 @@ class SlicedScene:
         tap = self.call.dialect.tap(
             self.call.ask, self.call.channel.accounts[0], Identity("c", 0, "gpt-test")
         )
-        points = cover(self.call, self.ledger, self.settings)
+        points = cover(self.call, self.ledger, self.settings, lambda: None)
         self.pump = StreamPump(tap, self.outlet, points, Pace(), drains=False)
         self.pump.call = self.handle
         self.client.watcher = self.pump

@@ -37,7 +37,7 @@ class Running:
 
     async def __aenter__(self):
         await Reserve(self.ledger, self.settings, Purses(no_budgets())).hold(self.call)
-        self.slices = cover(self.call, self.ledger, self.settings)
+        self.slices = cover(self.call, self.ledger, self.settings, lambda: None)
         self.slices.told = self.told.append
         return self
 
@@ -73,7 +73,7 @@ async def test_the_first_slice_pays_for_two_bytes_a_token():
 async def test_a_whole_hold_has_no_limit():
     ledger, _ = paper_ledger(w1=10**12)
     call = admitted(chat(stream=True))
-    points = cover(call, ledger, Settings())
+    points = cover(call, ledger, Settings(), lambda: None)
     assert type(points) is Checkpoints
     assert points.limit_bytes == NO_LIMIT
     assert not points.pays(Usage(input=1))

@@ -6,6 +6,7 @@ call", "Engines"). It must not know of surfaces, accounts or sockets.
 """
 
 import asyncio
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -66,6 +67,10 @@ class Gauges(Protocol):
     def reclaimed(self) -> Callable[[float], None]:
         """So many calls of dead processes were posted."""
 
+    @property
+    def settled(self) -> Callable[[float], None]:
+        """The settle that waited longest in a commit waited so many seconds."""
+
     def committed(self, batch: int, seconds: float) -> None:
         """A batch of `batch` items took `seconds`."""
 
@@ -105,6 +110,8 @@ class Ledger:
         self._views: dict[int, _View] = {}
         self._waiting: deque[Item] = deque()
         self._settling: deque[Settle] = deque()
+        # When the settle of this batch that waited longest was asked for.
+        self._oldest_settle = math.inf
         self._late = False
         self._broken = False
         self._room = True
@@ -227,6 +234,9 @@ class Ledger:
         # After the answers: a look in the same batch saw figures from before its later items.
         self._saw(purses)
         self._gauges.committed(len(answers), took_s)
+        if self._oldest_settle != math.inf:
+            self._gauges.settled(self._loop.time() - self._oldest_settle)
+            self._oldest_settle = math.inf
         for queue in (self._waiting, self._settling):
             while queue and self._done(queue[0]):
                 queue.popleft()
@@ -243,7 +253,7 @@ class Ledger:
         elif type(item) is Look and isinstance(answer, dict):
             self._saw(answer)
         elif isinstance(answer, SettleResult):
-            self._report(answer)
+            self._report(item, answer)
         future = item.future
         if future is None or future.done():
             return
@@ -253,7 +263,8 @@ class Ledger:
         else:
             future.set_result(answer)
 
-    def _report(self, result: SettleResult) -> None:
+    def _report(self, item: Item, result: SettleResult) -> None:
+        self._oldest_settle = min(self._oldest_settle, item.asked_at)
         if result.loss:
             self._gauges.operator_loss(result.loss)
         if result.late:

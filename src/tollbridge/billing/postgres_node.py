@@ -19,6 +19,7 @@ from tollbridge.billing.reclaimer import reclaim_orphans
 from tollbridge.core.clock import new_id
 from tollbridge.core.settings import Settings
 from tollbridge.core.telemetry import get_logger
+from tollbridge.notify.kinds import Kind
 from tollbridge.storage import ledger_nodes
 from tollbridge.storage.ledger_postgres import PostgresBook, connect
 from tollbridge.storage.postgres_commit import PostgresCommit
@@ -31,8 +32,12 @@ _LEAVE_S = 5.0
 class PostgresNode:
     """One node. `open` it inside the loop, `stop` it at the end."""
 
-    def __init__(self, url: str, settings: Settings) -> None:
+    def __init__(
+        self, url: str, settings: Settings, alarm: Callable[[Kind, str, str], None]
+    ) -> None:
+        """Keep books at `url`; `alarm` tells operators of a kind of trouble, whose and what."""
         self._url = url
+        self._alarm = alarm
         self._settings = settings
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._census = Census(settings.node_dead_s, settings.node_beat_s)
@@ -141,6 +146,7 @@ class PostgresNode:
         for epoch, beat in self._census.look(others, time.monotonic()):
             if await ledger_nodes.mark_dead(connection, epoch, beat):
                 _log.warning("a node is dead", node=epoch[0], epoch=epoch[1])
+                self._alarm(Kind.NODE_DEAD, str(epoch[0]), f"silent in epoch {epoch[1]}")
         if reclaimed := await reclaim_orphans(connection):
             self._gauges.reclaimed(reclaimed)
             _log.warning("posted the calls of a dead process", calls=reclaimed)

@@ -33,6 +33,7 @@ def worker(config: Path | None, database: str | None) -> None:
 
 
 async def _work(settings: Any) -> None:
+    from tollbridge.core.settings import SettingsError
     from tollbridge.storage.engine import open_engine
     from tollbridge.storage.migrate import schema_is_current
     from tollbridge.worker.jobs import handlers, periodic_jobs
@@ -45,9 +46,10 @@ async def _work(settings: Any) -> None:
     try:
         if not await schema_is_current(engine):
             stop(RuntimeError("the schema is not this version's: run tollbridge migrate"))
-        running = Worker(
-            engine, settings, handlers(engine, settings), periodic_jobs(engine, settings)
-        )
+        try:
+            running = Worker(engine, settings, handlers(settings), periodic_jobs(engine, settings))
+        except SettingsError as error:
+            stop(error)
         running.start()
         click.echo("tollbridge works", err=True)
         await ended.wait()

@@ -6,7 +6,7 @@ drop doubles. Must not know what is told, nor how it is sent.
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -62,7 +62,7 @@ class Outbox:
         """Return the outbox that the settings describe; SettingsError when they cannot be used."""
         return cls(Mailer.of(settings), Webhook.of(settings))
 
-    def handlers(self) -> dict[str, Callable[[Job], Awaitable[None]]]:
+    def handlers(self) -> dict[str, Callable[[Job], Coroutine[Any, Any, None]]]:
         """Return the handlers by kind of job."""
         return {MAIL: self.send_mail, WEBHOOK: self.send_webhook}
 

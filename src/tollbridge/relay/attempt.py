@@ -169,7 +169,7 @@ class Attempts:
 
     async def _try_stream(self, call: Call, account: Account, outlet: Outlet) -> StreamPump:
         tap = call.dialect.tap(call.ask, account, identity_of(call))
-        checkpoints = cover(call, self._ledger, self._settings)
+        checkpoints = cover(call, self._ledger, self._settings, self._metrics.extended)
         pump = StreamPump(
             tap, outlet, checkpoints, self._settings, drains=not account.stops_on_abort
         )

@@ -10,9 +10,12 @@ from tollbridge.billing.budgets import Budgets
 from tollbridge.billing.ledger import DatabaseDown, Ledger
 from tollbridge.core.clock import new_tid
 from tollbridge.core.errors import ApiError, Kind, Rendered, render
+from tollbridge.core.money import format_usd
 from tollbridge.core.settings import Settings
 from tollbridge.core.telemetry import Metrics, get_logger
 from tollbridge.identity.keys import KeyStore
+from tollbridge.notify.kinds import Kind as Alert
+from tollbridge.notify.kinds import of_wallet
 from tollbridge.protocols.chat import ReplyFacts
 from tollbridge.relay import gate
 from tollbridge.relay.attempt import Attempts, identity_of
@@ -219,11 +222,15 @@ class Relay:
             if withhold:
                 self._ledger.withhold(settle, call.purses)
             raise
+        if result.loss:
+            told = f"${format_usd(result.loss)} in one call"
+            self._world.alarm(Alert.OPERATOR_LOSS, of_wallet(call.purses[0]), told)
         return result
 
     def _fail(self, call: Call, outlet: Outlet | None, error: ApiError) -> None:
         rendered = self._rendered(call, error)
         self._settlement.nothing(call, error, rendered.status)
+        self._alarm(call, error)
         if outlet is not None and outlet.started:
             outlet.fail(error)
         else:
@@ -232,7 +239,12 @@ class Relay:
     def _refuse(self, call: Call, error: ApiError) -> None:
         """Answer a call that was not admitted; it leaves no trace but a count."""
         self._metrics.request_done(call.dialect.surface_name, error.kind.value)
+        self._alarm(call, error)
         self._answer_error(call, self._rendered(call, error))
+
+    def _alarm(self, call: Call, error: ApiError) -> None:
+        if error.kind is Kind.NO_ACCOUNT:
+            self._world.alarm(Alert.POOL_EMPTY, call.channel.name, "no account to try")
 
     @staticmethod
     def _rendered(call: Call, error: ApiError) -> Rendered:

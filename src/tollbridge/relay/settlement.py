@@ -70,6 +70,7 @@ class Settlement:
 
     def limited(self, call: Call, text_bytes: int, model: str | None) -> Settle:
         """The money for more was not there: the input and what the client was shown."""
+        self._metrics.cut_short()
         flags = ["estimated", "balance_short"]
         return self._charge(call, "limited", None, text_bytes, model, flags, 200)
 
@@ -82,7 +83,7 @@ class Settlement:
             self._ledger.record(row)
         else:
             # In the queue this comes after the hold, so it also ends one that is on its way.
-            self._ledger.settle(call.tid, 0, row)
+            self._ledger.settle(call.tid, 0, row, call.purses)
         self._metrics.request_done(call.dialect.surface_name, state)
 
     def _charge(
@@ -111,7 +112,7 @@ class Settlement:
             flags.append("model_mismatch")
         ending = self._ending(call, state, status, used, model_answered, tuple(flags), list_nano)
         self._metrics.request_done(call.dialect.surface_name, state)
-        return self._ledger.settle(call.tid, cost, usage_row(call.bill, ending))
+        return self._ledger.settle(call.tid, cost, usage_row(call.bill, ending), call.purses)
 
     def _ending(
         self,

@@ -34,12 +34,30 @@ class Slices(Checkpoints):
     After a refusal nothing more is asked for before the text has come to the limit.
     """
 
-    __slots__ = ("_asked", "_closed", "_due_bytes", "_most", "_slice", "_tariff", "_text")
+    __slots__ = (
+        "_asked",
+        "_closed",
+        "_due_bytes",
+        "_extended",
+        "_most",
+        "_slice",
+        "_tariff",
+        "_text",
+    )
 
     def __init__(
-        self, call: Call, tariff: Tariff, ledger: Ledger, step_nano: int, slice_tokens: int
+        self,
+        call: Call,
+        tariff: Tariff,
+        ledger: Ledger,
+        step_nano: int,
+        slice_tokens: int,
+        *,
+        extended: Callable[[], None],
     ) -> None:
+        """Begin with `slice_tokens`; `extended` is called for each extension granted."""
         super().__init__(call, ledger, step_nano)
+        self._extended = extended
         self._tariff = tariff
         self._asked = 0
         self._closed = False
@@ -125,6 +143,7 @@ class Slices(Checkpoints):
     def _tell(self, answer: Answer) -> None:
         target, self._asked = self._asked, 0
         if answer is Answer.MORE:
+            self._extended()
             self._call.amount = max(self._call.amount, target)
             self._slice = self._next_slice()
             self._measure()
@@ -135,11 +154,20 @@ class Slices(Checkpoints):
             self.told(answer)
 
 
-def cover(call: Call, ledger: Ledger, settings: Settings) -> Checkpoints:
+def cover(
+    call: Call, ledger: Ledger, settings: Settings, extended: Callable[[], None]
+) -> Checkpoints:
     """Return what keeps a stream's hold and checkpoints, by the kind of hold it has."""
     if call.tariff is None:
         return Checkpoints(call, ledger, settings.checkpoint_nano)
-    return Slices(call, call.tariff, ledger, settings.checkpoint_nano, settings.slice_tokens)
+    return Slices(
+        call,
+        call.tariff,
+        ledger,
+        settings.checkpoint_nano,
+        settings.slice_tokens,
+        extended=extended,
+    )
 
 
 class HiddenOutput:

@@ -6,6 +6,7 @@ Must not know what a kind means nor how anybody is told.
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
@@ -31,7 +32,8 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-class Alert(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Alert:
     """A row: `count` is how often it was raised since `first_ms`, when it last opened."""
 
     id: int
@@ -159,4 +161,4 @@ async def _locked(connection: AsyncConnection, *which: Any) -> list[Alert]:
 
 async def _change(connection: AsyncConnection, old: Alert, **values: Any) -> Alert:
     await connection.execute(update(alert).where(alert.c.id == old.id).values(**values))
-    return old._replace(**values)
+    return replace(old, **values)

@@ -3,12 +3,16 @@
 To add one, add a line here; what it does stands in a file of its own.
 """
 
+from collections.abc import Mapping
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.core.settings import Settings
+from tollbridge.notify.operators import Operators
+from tollbridge.notify.outbox import Outbox
 from tollbridge.storage.upkeep import extend_partitions, forget_dead_nodes
+from tollbridge.worker.alerts import Checks
 from tollbridge.worker.consumer import Handler
 from tollbridge.worker.gauges import Gauges, Uncounted
 from tollbridge.worker.schedule import Periodic
@@ -20,26 +24,30 @@ _DAY_MS = 86_400_000
 
 
 def periodic_jobs(
-    engine: AsyncEngine,
-    settings: Settings,  # noqa: ARG001 -- jobs with a rhythm of the operator's choice come here
-    gauges: Gauges | None = None,
+    engine: AsyncEngine, settings: Settings, gauges: Gauges | None = None
 ) -> list[Periodic]:
-    """Return the periodic jobs of this version."""
-    index = UsageIndex(engine, gauges or Uncounted())
+    """Return the periodic jobs of this version; SettingsError when alerts cannot be sent so."""
+    gauges = gauges or Uncounted()
+    index = UsageIndex(engine, gauges)
+    checks = Checks(
+        engine,
+        Operators.of(settings),
+        settings,
+        on_dead=gauges.jobs_dead,
+        on_imbalance=gauges.imbalance,
+    )
     return [
         # A short deadline makes a short lease: another process goes on soon after a crash.
         Periodic("call_index", 1.0, index.run, deadline_s=5.0),
         Periodic("partitions", _DAY_S, partial(extend_partitions, engine)),
         Periodic("nodes", _HOUR_S, partial(_forget_nodes, engine)),
+        *checks.periodic(),
     ]
 
 
-def handlers(
-    engine: AsyncEngine,  # noqa: ARG001 -- handlers are bound to it here
-    settings: Settings,  # noqa: ARG001
-) -> dict[str, Handler]:
-    """Return who does which kind of queued job."""
-    return {}
+def handlers(settings: Settings) -> Mapping[str, Handler]:
+    """Return who does which kind of queued job; SettingsError as above."""
+    return Outbox.of(settings).handlers()
 
 
 async def _forget_nodes(engine: AsyncEngine) -> None:
