@@ -3,12 +3,14 @@
 What is missing on the machine is a failure under CI=true, and a skip with its reason elsewhere.
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.services import postgres, redis
@@ -20,6 +22,18 @@ settings.register_profile(
     "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def _logging_given_back() -> Iterator[None]:
+    """Undo what a test made of the process's logging: a later one would write to a closed stream."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    if structlog.is_configured():
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        structlog.reset_defaults()
 
 
 def _missing(reason: str) -> NoReturn:

@@ -30,7 +30,8 @@ from tollbridge.storage.ledger_items import (
 from tollbridge.storage.ledger_sqlite import SqliteBook
 from tollbridge.storage.migrate import migrate
 
-WALLET, OTHER, LIMIT = 1, 2, 3
+WALLET, OTHER, LIMIT, SECOND = 1, 2, 3, 4
+"""Two wallets, a key's limit, and its budget."""
 NODE = 1
 _TEXT_DEFAULTS = {
     "key_name": "a key",
@@ -61,8 +62,8 @@ def _template() -> bytes:
         return path.read_bytes()
 
 
-def fresh(folder: Path, available: int = 1000, *, limit: int = 0) -> Path:
-    """Return a new database file with two wallets of `available` and a key limit of `limit`."""
+def fresh(folder: Path, available: int = 1000, *, limit: int = 0, second: int = 0) -> Path:
+    """Return a new file with two wallets of `available`, a key's limit and its budget."""
     path = folder / "books.db"
     for suffix in ("", "-wal", "-shm"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)
@@ -72,6 +73,7 @@ def fresh(folder: Path, available: int = 1000, *, limit: int = 0) -> Path:
             (WALLET, "wallet", 0),
             (OTHER, "wallet", 0),
             (LIMIT, "key_limit", limit),
+            (SECOND, "key_budget", second),
         ):
             connection.execute(
                 "INSERT INTO purse (id, kind, owner_id, period_start, available, held)"

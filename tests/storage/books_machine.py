@@ -12,27 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from tests.storage import books
-from tests.storage.books import LIMIT, OTHER, WALLET
+from tests.storage.books import OTHER, WALLET
 from tests.storage.books_model import beginning, of_file
+from tests.storage.books_wishes import Calls, wishes
 from tollbridge.core.clock import now_ms
 from tollbridge.storage.group_commit import GroupCommit
 from tollbridge.storage.ledger_audit import QUESTIONS
-from tollbridge.storage.ledger_items import Look, Poisoned
+from tollbridge.storage.ledger_items import Poisoned
 from tollbridge.storage.ledger_sqlite import SqliteBook
 
-PURSES = ((WALLET,), (WALLET, LIMIT), (OTHER,), (OTHER, LIMIT))
-WISH = st.tuples(
-    st.sampled_from(
-        ["hold"] * 5 + ["update"] * 4 + ["settle"] * 5 + ["twice", "void", "withheld", "rehold", "record"]
-        + ["return", "return", "look", "stray"]
-    ),
-    st.integers(0, 7),
-    st.integers(0, 500),
-    st.integers(0, 500),
-    st.sampled_from([*PURSES, PURSES[0]]),
-    st.sampled_from([False] * 9 + [True]),
-)  # fmt: skip
-WISHES = st.lists(WISH, min_size=1, max_size=6)
+WISHES = wishes()
 
 
 class Killed(BaseException):
@@ -97,13 +86,14 @@ class Books(RuleBasedStateMachine):
         self.scope = contextlib.ExitStack()
         folder = self.scope.enter_context(tempfile.TemporaryDirectory())
         self.path = Path(folder, "books.db")
-        self.known = []
-        self.purses_of = {}
+        self.calls = Calls()
 
-    @initialize(available=st.integers(300, 3000), limit=st.integers(0, 2000))
-    def begin(self, available, limit):
-        books.fresh(self.path.parent, available, limit=limit)
-        self.model = beginning(available, limit)
+    @initialize(
+        available=st.integers(300, 3000), limit=st.integers(0, 2000), second=st.integers(0, 2000)
+    )
+    def begin(self, available, limit, second):
+        books.fresh(self.path.parent, available, limit=limit, second=second)
+        self.model = beginning(available, limit, second)
         self.reader = sqlite3.connect(self.path)
         self.scope.callback(self.reader.close)
         self._open()
@@ -116,7 +106,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(wishes=WISHES)
     def batch(self, wishes):
-        items = self._items(wishes)
+        items = self.calls.items(wishes, self.model.holds)
         self.collector.answers.clear()
         expected, stages = self.model.stages(items)
         self.model = stages[-1]
@@ -146,7 +136,7 @@ class Books(RuleBasedStateMachine):
 
     @rule(wishes=WISHES, fuse=st.integers(0, 10), answers=st.booleans())
     def kill_in_a_batch(self, wishes, fuse, answers):
-        items = self._items(wishes)
+        items = self.calls.items(wishes, self.model.holds)
         _, stages = self.model.stages(items)
         connection = self.book._connection
         connection.fuse, connection.answers = fuse, answers
@@ -201,45 +191,3 @@ class Books(RuleBasedStateMachine):
 
     def _state(self):
         return of_file(lambda sql: self.reader.execute(sql).fetchall())
-
-    def _items(self, wishes):
-        settled = set()
-        items = []
-        for kind, index, small, large, purses, poison in wishes:
-            # Few calls at a time, so that much happens to each; strays know no call.
-            recent = self.known[-4:]
-            tid = recent[index % len(recent)] if recent else books.tid()
-            if kind in {"hold", "record", "stray"}:
-                tid = books.tid()
-            elif kind == "rehold" and (tid in settled or tid not in self.model.holds):
-                continue
-            if kind in {"settle", "twice", "void", "withheld"}:
-                settled.add(tid)
-            if kind == "hold":
-                self.known.append(tid)
-                self.purses_of[tid] = purses
-            item = self._item(kind, tid, small, large, purses, poison=poison)
-            items.append((item, poison and kind != "look"))
-            if kind == "twice":
-                items.append((self._item(kind, tid, small, large, purses, poison=poison), poison))
-        return items
-
-    def _item(self, kind, tid, small, large, purses, *, poison):
-        bill = "\ud800" if poison else "{}"
-        if kind in {"hold", "rehold"}:
-            return books.hold(tid, small + 1, purses, bill)
-        if kind == "update":
-            return books.update(tid, large, small, bill)
-        if kind in {"settle", "twice", "void", "withheld", "stray"}:
-            strange = {"model_asked": "\udc00", "input": 1 << 66} if poison else {}
-            cost = 0 if kind == "void" else large
-            item = books.settle(tid, cost, self.purses_of.get(tid, purses)[0], **strange)
-            item.withheld = kind == "withheld"
-            return item
-        if kind == "record":
-            item = books.record(tid)
-            item.row = (*item.row[:-1], bill) if poison else item.row
-            return item
-        if kind == "return":
-            return books.give_back(tid, self.purses_of.get(tid, purses))
-        return Look(purses)

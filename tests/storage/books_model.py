@@ -1,9 +1,8 @@
 """Owns a second opinion on the books: one item after the other, in plain dictionaries."""
 
-from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tests.storage.books import LIMIT, OTHER, WALLET
+from tests.storage.books import LIMIT, OTHER, SECOND, WALLET
 from tollbridge.storage.ledger_items import (
     Figures,
     Hold,
@@ -38,12 +37,19 @@ class Model:
     available: dict[int, int]
     holds: dict[str, Standing] = field(default_factory=dict)
     usage: dict[str, tuple[int, int]] = field(default_factory=dict)
+    reclaimed: set[str] = field(default_factory=set)
     lenient: bool = False
     spoilt: bool = False
 
     def copy(self) -> "Model":
         """Return an independent copy."""
-        return deepcopy(self)
+        return replace(
+            self,
+            available=dict(self.available),
+            holds={tid: replace(one) for tid, one in self.holds.items()},
+            usage=dict(self.usage),
+            reclaimed=set(self.reclaimed),
+        )
 
     def held(self, purse):
         """Return what all holds on a purse come to."""
@@ -121,12 +127,27 @@ class Model:
         cost = 0 if item.withheld else item.cost
         one = self.holds.pop(item.tid, None)
         if one is None:
+            if item.tid in self.reclaimed:
+                self.spoilt |= poison
+                return self._settle_late(item, cost)
             if cost == 0:
                 self.spoilt |= poison and item.tid not in self.usage
                 self.usage.setdefault(item.tid, (0, 0))
             return NOT_OPEN
         self.spoilt |= poison
         return self.end(item.tid, one, cost)
+
+    def _settle_late(self, item, cost):
+        """The call comes back after it was posted by others: it pays its cost all the same."""
+        self.reclaimed.discard(item.tid)
+        wallet, posted = item.purses[0], self.usage[item.tid][0]
+        charge = min(cost, posted + self.available[wallet] - self.held(wallet))
+        self.available[wallet] -= charge - posted
+        for limit in item.purses[1:]:
+            left = self.available[limit] - (charge - posted)
+            self.available[limit] = max(left, self.held(limit))
+        self.usage[item.tid] = (charge, cost - charge)
+        return SettleResult(True, charge, cost - charge, self.available[wallet], late=True)
 
     def end(self, tid, one, cost):
         """End a call that held `one`."""
@@ -153,6 +174,7 @@ class Model:
         for purse in item.purses:
             self.available[purse] += self.usage[item.tid][0]
         self.usage[item.tid] = (0, 0)
+        self.reclaimed.discard(item.tid)
         return True
 
     def recover(self):
@@ -160,6 +182,7 @@ class Model:
         for tid in sorted(self.holds):
             one = self.holds.pop(tid)
             self.end(tid, one, one.covered)
+            self.reclaimed.add(tid)
 
     def state(self):
         """Return all of it, comparable with what is read from the file."""
@@ -182,6 +205,6 @@ def of_file(query):
     )
 
 
-def beginning(available, limit):
+def beginning(available, limit, second):
     """Return the model of a fresh file."""
-    return Model({WALLET: available, OTHER: available, LIMIT: limit})
+    return Model({WALLET: available, OTHER: available, LIMIT: limit, SECOND: second})

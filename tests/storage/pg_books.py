@@ -6,7 +6,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.storage.books import LIMIT, OTHER, WALLET
+from tests.storage.books import LIMIT, OTHER, SECOND, WALLET
 from tollbridge.billing.verify import verify
 from tollbridge.core.clock import new_id
 from tollbridge.storage import ledger_nodes
@@ -15,9 +15,6 @@ from tollbridge.storage.ledger_items import Figures
 from tollbridge.storage.ledger_postgres import PostgresBook
 from tollbridge.storage.migrate import migrate
 from tollbridge.storage.postgres_commit import PostgresCommit
-
-SECOND = 4
-"""Another purse of a key: its budget."""
 
 _PURSE = (
     "INSERT INTO purse (id, kind, owner_id, period_start, available, held)"

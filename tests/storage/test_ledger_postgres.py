@@ -5,8 +5,7 @@ import asyncio
 import pytest
 
 from tests.storage import books, pg_books
-from tests.storage.books import LIMIT, OTHER, WALLET
-from tests.storage.pg_books import SECOND
+from tests.storage.books import LIMIT, OTHER, SECOND, WALLET
 from tollbridge.storage.ledger_items import Figures, HoldResult, Look, Poisoned, SettleResult
 
 HELD = HoldResult(ok=True, short=None)
