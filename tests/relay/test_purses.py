@@ -68,7 +68,7 @@ async def test_without_a_database_the_call_is_refused(tmp_path: Path):
 def test_what_is_short_has_its_own_kind():
     of = record(wallet_id=WALLET, limit_purse_id=LIMIT)
     wallet = Shortage(Kind.BALANCE_INSUFFICIENT, "The balance")
-    assert shortage(of, WALLET, 5) == shortage(of, None, 5) == wallet
+    assert shortage(of, WALLET, 5) == wallet
     assert shortage(of, LIMIT, 5) == Shortage(Kind.KEY_LIMIT_REACHED, "The key's spending limit")
     budget = shortage(of, 99, 5)
     assert (budget.kind, budget.whose) == (Kind.BUDGET_REACHED, "The key's budget of this day")

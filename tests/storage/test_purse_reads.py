@@ -31,6 +31,7 @@ LINES = [
     # Corrections of charges are spending, not credit.
     (MINE, "revenue", 5, "late"),
     ("revenue", MINE, 7, "late"),
+    ("revenue", MINE, 3, "return"),
     ("operator_loss", "revenue", 9, "loss"),
     ("promo", THEIRS, 11, "grant"),
 ]

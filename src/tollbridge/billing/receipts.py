@@ -169,6 +169,8 @@ def _adjustments(row: RowMapping, cost: int, *, priced: bool) -> Iterator[Adjust
 def _reason(row: RowMapping, difference: int, *, priced: bool) -> str:
     if not row["charge"] and row["end_state"] in _FREE:
         return f"Not charged: {_FREE[row['end_state']]}"
+    if row["end_state"] == "reclaimed" and "voided" in row["flags"].split(","):
+        return "Not charged: the call was open when the books were restored from a backup."
     if row["end_state"] == "reclaimed":
         return "The call was interrupted; it is charged as far as it was last recorded."
     if not priced:

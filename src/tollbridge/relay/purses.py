@@ -46,9 +46,9 @@ class Purses:
         return (*_lasting(key), budget)
 
 
-def shortage(key: KeyRecord, purse: int | None, at_ms: int) -> Shortage:
-    """Return what to say of the purse of a call that is short; None stands for the wallet."""
-    if purse is None or purse == key.wallet_id:
+def shortage(key: KeyRecord, purse: int, at_ms: int) -> Shortage:
+    """Return what to say of the purse of a call that is short."""
+    if purse == key.wallet_id:
         return Shortage(Kind.BALANCE_INSUFFICIENT, "The balance")
     if purse == key.limit_purse_id:
         return Shortage(Kind.KEY_LIMIT_REACHED, "The key's spending limit")

@@ -166,6 +166,9 @@ class Reserve:
         return min(call.purses, key=lambda purse: self._ledger.free((purse,)) or 0)
 
     def _short(self, call: Call, purse: int | None, affordable: int) -> ApiError:
+        if purse is None:
+            # Not money was lacking: this node's epoch is over, and a new one begins in a moment.
+            return ApiError(Kind.DATABASE_DOWN)
         short = shortage(call.key, purse, call.at_ms)
         free = max(self._ledger.free(call.purses) or 0, 0)
         advice = f" With max_tokens of {affordable} or less it would fit." if affordable > 0 else ""

@@ -14,8 +14,8 @@ from tollbridge.storage.ledger_tables import journal, purse
 from tollbridge.storage.tables import api_keys
 
 _CHARGE = "charge"
-# Corrects a charge after the fact, so it counts as spending too.
-_LATE = "late"
+# These correct a charge after the fact, so they count as spending too.
+_CORRECTIONS = ("late", "return")
 
 
 class LimitRow(NamedTuple):
@@ -57,7 +57,7 @@ async def credited(connection: AsyncConnection, wallet_id: int) -> int:
     line = journal.c
     query = select(func.sum(case((line.credit == name, line.amount), else_=-line.amount))).where(
         or_(line.kind < _CHARGE, line.kind > _CHARGE),
-        line.kind != _LATE,
+        line.kind.not_in(_CORRECTIONS),
         or_(line.credit == name, line.debit == name),
     )
     return int((await connection.execute(query)).scalar_one() or 0)
