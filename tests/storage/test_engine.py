@@ -1,12 +1,8 @@
 """Proof that connections are opened as promised, and that secrets stay out of errors."""
 
-import gc
-import warnings
-from pathlib import Path
-
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.storage.engine import driver_url, open_engine, reason_of
@@ -80,17 +76,3 @@ async def test_the_reason_of_postgresql_names_no_password(postgres_url: str):
 )
 def test_a_reason_is_always_one_short_line(error: Exception, reason: str):
     assert reason_of(error) == reason
-
-
-async def test_a_file_that_is_no_database_leaves_no_connection_open(tmp_path: Path):
-    path = tmp_path / "t.db"
-    path.write_bytes(b"no database")
-    engine = open_engine(f"sqlite:///{path}")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        with pytest.raises(DatabaseError):
-            async with engine.connect():
-                pass
-        await engine.dispose()
-        gc.collect()
-    assert [str(one.message) for one in caught if one.category is ResourceWarning] == []

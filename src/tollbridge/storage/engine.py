@@ -25,12 +25,7 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (
 )
 """What a database that is down, locked or restarting may raise through an engine."""
 
-_PRAGMAS = (
-    "PRAGMA busy_timeout = 5000",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = ON",
-)
+_BUSY_TIMEOUT_MS = 5000
 _REASON_MAX = 200
 _WRAPPED = re.compile(r"^<class '[\w.]+'>: ")
 
@@ -78,14 +73,11 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     # The driver's own BEGIN comes too late and never locks; `_begin_sqlite` sends ours.
     connection.isolation_level = None
     cursor = connection.cursor()
-    try:
-        for pragma in _PRAGMAS:
-            cursor.execute(pragma)
-        cursor.close()
-    except BaseException:
-        # No pool has it yet, so nobody else would close it: a file that is no database ends here.
-        connection.close()
-        raise
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
