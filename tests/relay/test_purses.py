@@ -56,7 +56,7 @@ async def test_the_budget_comes_last_and_is_known_for_its_period(purses: Purses)
 
 
 async def test_without_a_database_the_call_is_refused(tmp_path: Path):
-    nowhere = open_engine(f"sqlite:///{tmp_path}/no/such/folder/file.db")
+    nowhere = open_engine(f"sqlite:///{tmp_path}/empty.db")
     purses = Purses(Budgets(nowhere))
     assert await purses.find(key(), 5) == (WALLET,)
     with pytest.raises(ApiError) as caught:
