@@ -27,6 +27,7 @@ from tollbridge.storage.postgres_errors import DATABASE_TROUBLE
 
 _log = get_logger(__name__)
 _LEAVE_S = 5.0
+_AGAIN_S = 0.5
 
 
 class PostgresNode:
@@ -130,6 +131,8 @@ class PostgresNode:
                 # The writer tells of an outage; here the next beat tries again.
                 _log.debug("beat failed", fault=type(error).__name__)
                 self._drop()
+                # An epoch that is over calls again at once.
+                await asyncio.sleep(min(_AGAIN_S, self._settings.node_beat_s))
 
     async def _beat(self) -> None:
         connection = await self._connected()
