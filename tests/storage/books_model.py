@@ -205,6 +205,6 @@ def of_file(query):
     )
 
 
-def beginning(available, limit, second):
+def beginning(available, limit, second=0):
     """Return the model of a fresh file."""
     return Model({WALLET: available, OTHER: available, LIMIT: limit, SECOND: second})
