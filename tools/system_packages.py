@@ -30,6 +30,8 @@ PROGRAMS = (
         "Valkey or Redis", ("valkey-server", "redis-server"), ("valkey-server", "redis-server")
     ),
     Program("nginx", ("nginx",), ("nginx-light", "nginx"), "/usr/sbin"),
+    Program("Caddy", ("caddy",), ("caddy",)),
+    Program("systemd-analyze", ("systemd-analyze",), ("systemd",)),
     Program("Chromium", ("chromium", "chromium-browser", "google-chrome"), ("chromium",)),
 )
 

@@ -110,7 +110,11 @@ def _words(name: str, command: object) -> list[str]:
 def _environment(name: str, entry: Mapping[str, Any], home: Path) -> dict[str, str]:
     given = entry.get("environment", {})
     for file in entry.get("env_file", []):
-        if file.keys() != {"path", "required"} or file["required"] or (home / file["path"]).exists():
+        if (
+            file.keys() != {"path", "required"}
+            or file["required"]
+            or (home / file["path"]).exists()
+        ):
             raise NotUnderstood(f"{name}: env_file")
     for variable, value in given.items():
         if isinstance(value, bool | float) or value is None:
@@ -171,7 +175,9 @@ def _ordered(services: Mapping[str, Service]) -> Iterator[Service]:
     """Yield each service after all that it needs."""
     done: set[str] = set()
     while len(done) < len(services):
-        free = [one for one in services.values() if one.name not in done and one.needs.keys() <= done]
+        free = [
+            one for one in services.values() if one.name not in done and one.needs.keys() <= done
+        ]
         if not free:
             raise NotUnderstood(f"depends_on in a circle: {sorted(services.keys() - done)}")
         for service in free:

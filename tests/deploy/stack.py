@@ -85,9 +85,7 @@ class Stack:
             for service in services.values()
             for port in _image(service).ports
         }
-        self._places = {
-            service.name: dict(self._placed(service)) for service in services.values()
-        }
+        self._places = {service.name: dict(self._placed(service)) for service in services.values()}
         self._fill()
 
     def start(self, name: str) -> None:
@@ -169,7 +167,10 @@ class Stack:
         image = _image(service)
         words = self._resolved(service, (*image.entrypoint, *service.command))
         if "postgres" in image.programs:
-            place, port = self.place(service, "/var/lib/postgresql/data"), self.ports[service.name, 5432]
+            place, port = (
+                self.place(service, "/var/lib/postgresql/data"),
+                self.ports[service.name, 5432],
+            )
             words += ["-D", str(place), f"--port={port}", "--listen_addresses=127.0.0.1"]
             words += [f"--unix_socket_directories={self.place(service, '/var/run/postgresql')}"]
         return words

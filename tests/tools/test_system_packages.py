@@ -31,7 +31,14 @@ def test_a_binary_in_a_versioned_folder_is_found(tmp_path: Path):
 
 def test_programs_are_chosen_by_name_or_binary():
     everything = [program.name for program in system_packages.chosen([])]
-    assert everything == ["PostgreSQL", "Valkey or Redis", "nginx", "Chromium"]
+    assert everything == [
+        "PostgreSQL",
+        "Valkey or Redis",
+        "nginx",
+        "Caddy",
+        "systemd-analyze",
+        "Chromium",
+    ]
     assert [program.name for program in system_packages.chosen(["nginx", "redis-server"])] == [
         "Valkey or Redis",
         "nginx",
