@@ -1,78 +1,81 @@
-"""Owns the gateway under test: a throw-away database, one rich user, one channel, all checks on.
+"""Owns a gateway under test: a throw-away database, one rich user, one channel, all checks on.
 
 It drives the gateway as anybody would (command line and HTTP) and looks into the database only
 after the end, to count. It must not import the gateway's code.
 """
 
+import os
 import secrets
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from bench import audit
 from bench.lanes import MODEL
-from bench.processes import Child, ChildFailed, free_port, wait_until_up
+from bench.processes import Child, ChildFailed, Owner, answers, free_port, wait_until
 
-_UP_S = 30
-_COMMAND_S = 60
+_UP_S = 60
+_COMMAND_S = 120
 CREDIT_USD = 1_000_000
 _NANO = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What the database says after the run; money in nano-dollars."""
-
-    usage_rows: int
-    charged: int
-    spent: int
-    held: int
-    verified: bool
-    verdict: str
-
-
 class Gateway:
-    """One gateway process on a database of its own in `folder`."""
+    """One gateway of one or more processes, with a folder and a database of its own."""
 
-    def __init__(self, folder: Path, upstream_url: str, core: int | None) -> None:
-        """Apply the configuration and start serving; ChildFailed when one of them fails."""
-        self.folder = folder
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        upstream_url: str,
+        core: int | None,
+        *,
+        database: str | None = None,
+        workers: int = 1,
+    ) -> None:
+        """Apply the configuration and start serving; ChildFailed when one of them fails.
+
+        `database` is the URL of an empty PostgreSQL database; without it the gateway is on SQLite.
+        `name` is told in the report; its folder is one in `folder`.
+        """
+        self.name = name
+        self.folder = folder / f"gateway-{name}"
+        self.folder.mkdir()
         self.port = free_port()
         self.secret = "sk-" + secrets.token_hex(24)
-        # The gateway keeps its key file beside the database's folder: both are thrown away.
-        self.database = folder / "data" / "bench.db"
-        self.database.parent.mkdir()
-        file = folder / "bench.toml"
+        self.database = database or f"sqlite:///{self.folder}/bench.db"
+        self._owner = Owner(environment=_environment(self.folder / "bench.keys"))
+        file = self.folder / "bench.toml"
         file.write_text(configuration(upstream_url, self.secret))
         applied = self._run("apply", str(file))
         if applied.returncode:
             raise ChildFailed(f"tollbridge apply: {applied.stderr or applied.stdout}")
-        command = [*self._command("serve"), "--port", str(self.port)]
-        self.child = Child("gateway", command, folder, core)
-        wait_until_up(self.child, f"http://127.0.0.1:{self.port}/readyz", _UP_S)
+        self.child = self._serve(core, workers)
 
-    def audit(self) -> Books:
+    def audit(self) -> audit.Books:
         """Read the money of a gateway that has been stopped, and let it verify its own ledger."""
-        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as database:
-            rows, charged = database.execute("SELECT count(*), sum(charge) FROM usage").fetchone()
-            available, held = database.execute(
-                "SELECT sum(available), sum(held) FROM purse WHERE kind = 'wallet'"
-            ).fetchone()
         verify = self._run("ledger", "verify")
-        spent = CREDIT_USD * _NANO - available
+        right = verify.returncode == 0
         said = (verify.stdout + verify.stderr).strip()
-        return Books(rows, charged or 0, spent, held, verify.returncode == 0, said)
+        return audit.read(self.database, CREDIT_USD * _NANO, verified=right, verdict=said)
+
+    def _serve(self, core: int | None, workers: int) -> Child:
+        words = ("--port", str(self.port), "--workers", str(workers))
+        command = [*self._command("serve"), *words]
+        child = Child("gateway", command, self.folder, core, owner=self._owner)
+        url = f"http://127.0.0.1:{self.port}/readyz"
+        # The first of several processes takes calls before the others do; only words tell of all.
+        wait_until(child, lambda: child.said("tollbridge serves at") and answers(url), _UP_S)
+        return child
 
     def _command(self, *words: str) -> list[str]:
-        database = f"sqlite:///{self.database}"
-        return [sys.executable, "-m", "tollbridge.cli", *words, "--database", database]
+        return [sys.executable, "-m", "tollbridge.cli", *words, "--database", self.database]
 
     def _run(self, *words: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             self._command(*words),
             cwd=self.folder,
+            env=self._owner.environment,
             capture_output=True,
             text=True,
             timeout=_COMMAND_S,
@@ -115,17 +118,7 @@ channel = "bench"
 """
 
 
-def faults(books: Books, calls: int) -> list[str]:
-    """Return what is wrong with the books after that many answered calls; nothing when all is."""
-    found = []
-    if books.usage_rows != calls:
-        found.append(f"{books.usage_rows} usage rows for {calls} calls")
-    if books.spent <= 0:
-        found.append(f"the wallet dropped by {books.spent} nano-dollars")
-    if books.spent != books.charged:
-        found.append(f"wallet drop {books.spent} is not the sum of charges {books.charged}")
-    if books.held != 0:
-        found.append(f"{books.held} nano-dollars are still held")
-    if not books.verified:
-        found.append(f"ledger verify: {books.verdict}")
-    return found
+def _environment(key_file: Path) -> dict[str, str]:
+    """Return our environment with no setting of a gateway in it but where its keys are."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("TOLLBRIDGE_")}
+    return {**kept, "TOLLBRIDGE_KEY_FILE": str(key_file)}

@@ -3,11 +3,12 @@
 Pure. It must not know of processes or sockets.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import msgspec
 
+Engine = Literal["sqlite", "postgresql"]
 MODEL = "bench-model"
 PATH = "/v1/chat/completions"
 STREAM_EVENTS = 102
@@ -22,17 +23,21 @@ _SENTENCE = "The quick brown fox jumps over the lazy dog and goes home for tea. 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One measurement. `target` is the most that gateway ÷ nginx may be; `count` is a round's."""
+    """One measurement. `target` is the most that the ratio may be; `count` is a round's.
+
+    The ratio is gateway ÷ nginx, and two processes ÷ one in the lane of that name.
+    """
 
     name: str
     title: str
     body: bytes
     concurrency: int
     unit: Literal["request", "event"]
-    target: float
+    target: float | None
     count: int
     quick_count: int
     events: int = 0
+    engine: Engine = "sqlite"
 
     def requests(self, *, quick: bool) -> int:
         """Return the number of requests in one round."""
@@ -74,21 +79,53 @@ def stream_body() -> bytes:
 def lanes() -> tuple[Lane, ...]:
     """Return all lanes that are compared with nginx."""
     unary = unary_body(_UNARY_BYTES)
-    return (
-        Lane("unary-64", "unary, 64 at a time", unary, 64, "request", 3.5, 10_000, 3_000),
-        Lane("unary-1", "unary, 1 at a time", unary, 1, "request", 12.0, 1_500, 400),
-        Lane(
-            "streams",
-            f"streams of {STREAM_EVENTS} events, 32 at a time",
-            stream_body(),
-            concurrency=32,
-            unit="event",
-            target=1.6,
-            count=96,
-            quick_count=32,
-            events=STREAM_EVENTS,
-        ),
-        Lane("large", "300 KB prompt", unary_body(_LARGE_BYTES), 8, "request", 2.5, 400, 120),
+    busy = Lane("unary-64", "unary, 64 at a time", unary, 64, "request", 3.5, 10_000, 3_000)
+    alone = Lane("unary-1", "unary, 1 at a time", unary, 1, "request", 12.0, 1_500, 400)
+    streams = Lane(
+        "streams",
+        f"streams of {STREAM_EVENTS} events, 32 at a time",
+        stream_body(),
+        concurrency=32,
+        unit="event",
+        target=1.6,
+        count=96,
+        quick_count=32,
+        events=STREAM_EVENTS,
+    )
+    large = Lane("large", "300 KB prompt", unary_body(_LARGE_BYTES), 8, "request", 2.5, 400, 120)
+    on_postgresql = (
+        _on_postgresql(busy, 4.5),
+        _on_postgresql(alone, None),
+        _on_postgresql(streams, 1.6),
+    )
+    return busy, alone, streams, large, *on_postgresql
+
+
+def two_processes() -> Lane:
+    """Return the lane that compares two processes on one PostgreSQL with one: the same load.
+
+    Its rounds are short and many: two sides so alike differ less than a machine's moods.
+    """
+    return Lane(
+        "processes",
+        "unary, 64 at a time",
+        unary_body(_UNARY_BYTES),
+        concurrency=64,
+        unit="request",
+        target=1.1,
+        count=4_000,
+        quick_count=1_500,
+        engine="postgresql",
+    )
+
+
+def _on_postgresql(lane: Lane, target: float | None) -> Lane:
+    return replace(
+        lane,
+        name=f"postgresql-{lane.name}",
+        title=f"PostgreSQL, {lane.title}",
+        target=target,
+        engine="postgresql",
     )
 
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bench.processes import Child, free_port, wait_until_up
+from bench.processes import Child, answers, free_port, wait_until
 
 _UP_S = 10
 _TEMP = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -68,7 +68,7 @@ def start(folder: Path, upstream_port: int, core: int | None) -> tuple[Child, in
     file.write_text(configuration(folder, port, upstream_port, root=os.geteuid() == 0))
     command = [_binary(), "-p", str(folder), "-c", str(file), "-e", str(folder / "nginx_error.log")]
     child = Child("nginx", command, folder, core)
-    wait_until_up(child, f"http://127.0.0.1:{port}/up", _UP_S)
+    wait_until(child, lambda: answers(f"http://127.0.0.1:{port}/up"), _UP_S)
     return child, port
 
 

@@ -1,15 +1,20 @@
 """Owns the benchmark's child processes: start on one core, CPU time, memory, end.
 
-Linux only: reads /proc. It ends only what it started, by handle.
+Linux only: reads /proc. It ends only what it started, by handle. A process with descendants is
+measured whole; one of them may end at any moment, also between two looks at it.
 """
 
 import os
+import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from pwd import getpwnam
+from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -18,10 +23,32 @@ _STOP_S = 15
 _POLL_S = 0.05
 _TAIL_LINES = 15
 _KB = 1_024
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+# Fields of /proc/PID/stat, counted from behind the name: parent, CPU of children that were waited for.
+_PARENT, _CHILDREN = 1, slice(13, 15)
+_GONE = (FileNotFoundError, ProcessLookupError)
 
 
 class ChildFailed(RuntimeError):
     """A child did not come up, or ended by itself; the text has the end of its output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """As whom a child runs: a user's name (None: ours), an environment (None: ours)."""
+
+    user: str | None = None
+    environment: Mapping[str, str] | None = None
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what subprocess has to be told: a user also leaves all our groups."""
+        if self.user is None:
+            return {"env": self.environment}
+        group = getpwnam(self.user).pw_gid
+        return {"env": self.environment, "user": self.user, "group": group, "extra_groups": []}
+
+
+_OURS = Owner()
 
 
 class Child:
@@ -36,6 +63,7 @@ class Child:
         *,
         talks: bool = False,
         log: Path | None = None,
+        owner: Owner = _OURS,
     ) -> None:
         """Start the command in `folder`, pinned to a core; what it prints goes to a file in `log`.
 
@@ -52,6 +80,7 @@ class Child:
                 stdout=end or out,
                 stderr=out,
                 start_new_session=True,
+                **owner.arguments(),
             )
 
     def line(self) -> bytes:
@@ -72,20 +101,32 @@ class Child:
         """Return the last lines of the child's errors."""
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
 
+    def said(self, words: str) -> bool:
+        """Tell whether the words are in what the child has printed so far."""
+        return words in self._log.read_text(errors="replace")
+
     def cpu_ns(self) -> int:
-        """Return the CPU time in ns that the child's living processes and threads have used."""
-        return sum(map(process_cpu_ns, tree(self.process.pid)))
+        """Return the CPU time in ns that the child and its descendants have used, ended ones too."""
+        return sum(process_cpu_ns(pid) + ended_cpu_ns(pid) for pid in tree(self.process.pid))
 
-    def rss_mb(self) -> float:
-        """Return the resident memory of the child and its descendants in MB (2**20 bytes)."""
-        return sum(map(_rss_kb, tree(self.process.pid))) / _KB
+    def rss_mb(self) -> list[float]:
+        """Return the resident memory in MB (2**20 bytes) of the child and each descendant."""
+        return [_rss_kb(pid) / _KB for pid in tree(self.process.pid)]
 
-    def stop(self) -> None:
+    def move(self, cores: Iterable[int]) -> None:
+        """Let the child and its descendants run on these cores, from now on."""
+        wanted = set(cores)
+        for pid in tree(self.process.pid):
+            for thread in _threads(pid):
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(thread.name), wanted)
+
+    def stop(self, by: signal.Signals = signal.SIGTERM) -> None:
         """End the child: politely, then by force after some seconds."""
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
-        self.process.terminate()
+        self.process.send_signal(by)
         try:
             self.process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
@@ -115,7 +156,8 @@ def two_cores() -> tuple[int | None, int | None]:
 
 def tree(pid: int) -> list[int]:
     """Return a process and all its living descendants."""
-    parents = {int(entry.name): _parent(entry) for entry in _PROC.iterdir() if entry.name.isdigit()}
+    pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
+    parents = {one: int(_stat(one)[_PARENT]) for one in pids}
     found = [pid]
     for one in found:
         found.extend(child for child, parent in parents.items() if parent == one)
@@ -124,8 +166,16 @@ def tree(pid: int) -> list[int]:
 
 def process_cpu_ns(pid: int) -> int:
     """Return the CPU time in ns of a process's living threads, from the scheduler's own count."""
-    threads = (_PROC / str(pid) / "task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
+    spent = 0
+    for thread in _threads(pid):
+        with suppress(*_GONE):
+            spent += int((thread / "schedstat").read_text().split()[0])
+    return spent
+
+
+def ended_cpu_ns(pid: int) -> int:
+    """Return the CPU time in ns of a process's ended children, in the kernel's coarse ticks."""
+    return sum(map(int, _stat(pid)[_CHILDREN])) * _TICK_NS
 
 
 def free_port() -> int:
@@ -135,30 +185,42 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until_up(child: Child, url: str, seconds: float) -> None:
-    """Wait until the URL answers 200; else end the child and raise ChildFailed."""
+def answers(url: str) -> bool:
+    """Tell whether the URL answers 200."""
+    try:
+        with urlopen(url, timeout=1) as reply:
+            return bool(reply.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def wait_until(child: Child, is_up: Callable[[], bool], seconds: float) -> None:
+    """Wait until the child is up; else end it and raise ChildFailed."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if child.process.poll() is not None:
-            break
-        try:
-            with urlopen(url, timeout=1) as reply:
-                if reply.status == 200:
-                    return
-        except (URLError, OSError):
-            pass
+    while time.monotonic() < deadline and child.process.poll() is None:
+        if is_up():
+            return
         time.sleep(_POLL_S)
     child.stop()
     raise ChildFailed(f"{child.name} did not come up within {seconds:.0f} s:\n{child.tail()}")
 
 
-def _parent(entry: Path) -> int:
-    try:
-        return int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return 0
+def _threads(pid: int) -> list[Path]:
+    with suppress(*_GONE):
+        return list((_PROC / str(pid) / "task").iterdir())
+    return []
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of a process's state behind its name; all are 0 when it is gone."""
+    with suppress(*_GONE):
+        return (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    return ["0"] * _CHILDREN.stop
 
 
 def _rss_kb(pid: int) -> int:
-    status = (_PROC / str(pid) / "status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+    with suppress(*_GONE):
+        for line in (_PROC / str(pid) / "status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+    return 0

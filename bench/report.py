@@ -7,30 +7,36 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 import msgspec
 
 from bench.latency import TARGET_P50_US, TARGET_P99_US, Latency
+from bench.memory import RSS_TARGET_MB, Growth, Idle
+from bench.pair import CORES_MIN, Pair
 from bench.rounds import Figure
 
-RSS_TARGET_MB = 130.0
 _HEAD = ("figure", "nginx", "gateway", "ratio", "target", "")
+_PAIR_HEAD = ("two processes on one PostgreSQL", "one", "two", "ratio", "target", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Report:
-    """All that one run found out. Times in µs, memory in MB."""
+    """All that one run found out, as far as it came. Times in µs, memory in MB."""
 
-    figures: tuple[Figure, ...]
-    latency: Latency | None
-    idle_rss_mb: float
     machine: dict[str, str]
     date: str
-    calls: int
-    faults: tuple[str, ...]
+    figures: list[Figure] = field(default_factory=list)
+    latency: Latency | None = None
+    idle: list[Idle] = field(default_factory=list)
+    growth: Growth | None = None
+    pair: Pair | None = None
+    calls: int = 0
+    unmeasured: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
 
 
 def machine(nginx_version: str) -> dict[str, str]:
@@ -54,13 +60,14 @@ def today() -> str:
 
 def table(report: Report) -> str:
     """Return the figures as aligned text."""
-    rows = [_HEAD, *(_figure_row(figure) for figure in report.figures)]
-    rows.append(_bound_row("idle memory, MB", report.idle_rss_mb, RSS_TARGET_MB))
+    rows = [_HEAD, *(_figure_row(figure) for figure in report.figures), *_memory_rows(report)]
     if report.latency is not None:
         added = report.latency
         rows.append(_bound_row("added latency p50, µs", added.added_p50, TARGET_P50_US))
         rows.append(_bound_row("added latency p99, µs", added.added_p99, TARGET_P99_US))
-    lines = [*_aligned(rows), *_latency_lines(report.latency), ""]
+    lines = [*_aligned(rows), *_pair_lines(report.pair), *_latency_lines(report.latency)]
+    lines += [*_database_lines(report), *_idle_lines(report.idle), ""]
+    lines += [f"not measured: {what}" for what in report.unmeasured]
     lines += [f"{name}: {value}" for name, value in report.machine.items()]
     lines.append(f"{report.calls} calls through the gateway, {report.date}")
     lines += [f"WRONG: {fault}" for fault in report.faults] or ["books: every call has its row"]
@@ -69,31 +76,50 @@ def table(report: Report) -> str:
 
 def as_json(report: Report) -> bytes:
     """Return the whole report as indented JSON, each round's figures included."""
-    figures = [_figure_facts(figure) for figure in report.figures]
     facts = {
         "date": report.date,
         "machine": report.machine,
-        "figures": figures,
-        "idle_rss_mb": report.idle_rss_mb,
+        "figures": [_figure_facts(figure) for figure in report.figures],
+        "idle_rss_mb": _most(report.idle[0]) if report.idle else None,
+        "idle_rss_mb_each": {idle.gateway: idle.processes_mb for idle in report.idle},
+        "rss_growth": report.growth,
         "latency_us": None if report.latency is None else _latency_facts(report.latency),
+        "processes": None if report.pair is None else _pair_facts(report.pair),
         "calls": report.calls,
+        "not_measured": report.unmeasured,
         "faults": report.faults,
     }
     return msgspec.json.format(msgspec.json.encode(facts), indent=2) + b"\n"
 
 
 def _figure_facts(figure: Figure) -> dict[str, object]:
-    return {
+    facts: dict[str, object] = {
         "lane": figure.lane.name,
         "unit": figure.lane.unit,
-        "nginx_us": figure.nginx_us,
+        "nginx_us": figure.base_us,
         "gateway_us": figure.gateway_us,
-        "nginx_median_us": figure.nginx,
+        "nginx_median_us": figure.base,
         "gateway_median_us": figure.gateway,
         "ratio": figure.ratio,
         "ratio_spread": figure.spread,
         "target": figure.lane.target,
         "ok": figure.ok,
+    }
+    return facts | ({"database_us": figure.database_us} if figure.database_us else {})
+
+
+def _pair_facts(pair: Pair) -> dict[str, object]:
+    figure, found = pair.figure, pair.throughput
+    return {
+        "one_us": figure.base_us,
+        "two_us": figure.gateway_us,
+        "one_database_us": figure.base_database_us,
+        "two_database_us": figure.database_us,
+        "ratio": figure.ratio,
+        "ratio_spread": figure.spread,
+        "target": figure.lane.target,
+        "ok": figure.ok,
+        "calls_a_second": None if found is None else {"one": found.one, "two": found.two},
     }
 
 
@@ -111,18 +137,36 @@ def _latency_facts(found: Latency) -> dict[str, float]:
 
 
 def _figure_row(figure: Figure) -> tuple[str, ...]:
-    low, high = figure.spread
+    (low, high), target = figure.spread, figure.lane.target
     return (
         f"{figure.lane.title}: CPU µs / {figure.lane.unit}",
-        f"{figure.nginx:.1f}",
+        f"{figure.base:.1f}",
         f"{figure.gateway:.1f}",
         f"{figure.ratio:.2f}",
-        f"<= {figure.lane.target:.1f}",
-        f"{_verdict(ok=figure.ok)}  (rounds {low:.2f} - {high:.2f})",
+        "" if target is None else f"<= {target:.1f}",
+        f"{'' if target is None else _verdict(ok=figure.ok)}  (rounds {low:.2f} - {high:.2f})",
     )
 
 
-def _bound_row(title: str, value: float, target: float) -> tuple[str, ...]:
+def _memory_rows(report: Report) -> list[tuple[str, ...]]:
+    rows = []
+    for idle in report.idle:
+        where = "" if idle.gateway == "sqlite" else f", {idle.gateway}"
+        rows.append(_bound_row(f"idle memory{where}, MB", _most(idle), RSS_TARGET_MB))
+    if report.growth is not None:
+        found = report.growth
+        rows.append(_bound_row(f"memory grown in {found.calls} calls, MB", found.mb, found.target))
+    return rows
+
+
+def _most(idle: Idle) -> float:
+    """Return the memory of a gateway's largest process: the target is one process's."""
+    return max(idle.processes_mb)
+
+
+def _bound_row(title: str, value: float, target: float | None) -> tuple[str, ...]:
+    if target is None:
+        return title, "", f"{value:.0f}", "", "", ""
     return title, "", f"{value:.0f}", "", f"<= {target:.0f}", _verdict(ok=value <= target)
 
 
@@ -138,6 +182,38 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=False)]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
     return lines
+
+
+def _pair_lines(pair: Pair | None) -> list[str]:
+    if pair is None:
+        return []
+    lines = ["", *_aligned([_PAIR_HEAD, _figure_row(pair.figure)])]
+    found = pair.throughput
+    if found is None:
+        return [*lines, f"throughput: not measured (needs {CORES_MIN} cores)"]
+    one, two = median(found.one), median(found.two)
+    said = f"throughput: {one:.0f} and {two:.0f} calls/s, ratio {found.ratio:.2f}"
+    return [*lines, f"{said} (one load generator and one vendor, which may be what limits it)"]
+
+
+def _database_lines(report: Report) -> list[str]:
+    rows = [
+        f"  {figure.lane.title}  {median(figure.database_us):.1f} / {figure.lane.unit}"
+        for figure in report.figures
+        if figure.database_us
+    ]
+    if report.pair is not None:
+        figure = report.pair.figure
+        one, two = median(figure.base_database_us), median(figure.database_us)
+        rows.append(f"  under one process, under two  {one:.1f}, {two:.1f} / {figure.lane.unit}")
+    return ["", "PostgreSQL's own CPU in µs, on the other core:", *rows] if rows else []
+
+
+def _idle_lines(idle: Sequence[Idle]) -> list[str]:
+    if not idle:
+        return []
+    rows = [f"  {one.gateway}  {', '.join(f'{mb:.0f}' for mb in one.processes_mb)}" for one in idle]
+    return ["", "idle memory of each process in MB, a parent first, shared pages in each:", *rows]
 
 
 def _latency_lines(found: Latency | None) -> list[str]:

@@ -33,12 +33,16 @@ class Meter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two that are compared: where it listens, what is sent, whose CPU is read."""
+    """One of the two that are compared: where it listens, what is sent, whose CPU is read.
+
+    The CPU of a `database` server of its own is read beside it, and never added to it.
+    """
 
     name: str
     port: int
     request: bytes
     meter: Meter
+    database: Meter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,26 @@ class Sample:
 
     cpu_ns: int
     result: Result
+    database_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What a lane came to: CPU µs a unit of each round, and the ratio of the medians."""
+    """What a lane came to: CPU µs a unit of each round, and the ratio of the medians.
+
+    `base` is what is compared with: nginx, or one process. The last two are the database server's.
+    """
 
     lane: Lane
-    nginx_us: tuple[float, ...]
+    base_us: tuple[float, ...]
     gateway_us: tuple[float, ...]
+    base_database_us: tuple[float, ...] = ()
+    database_us: tuple[float, ...] = ()
 
     @property
-    def nginx(self) -> float:
-        """The median of nginx's rounds in µs a unit."""
-        return median(self.nginx_us)
+    def base(self) -> float:
+        """The median of the base's rounds in µs a unit."""
+        return median(self.base_us)
 
     @property
     def gateway(self) -> float:
@@ -69,20 +79,20 @@ class Figure:
 
     @property
     def ratio(self) -> float:
-        """How many times nginx's CPU time the gateway takes."""
-        return self.gateway / self.nginx
+        """How many times the base's CPU time the gateway takes."""
+        return self.gateway / self.base
 
     @property
     def spread(self) -> tuple[float, float]:
         """The smallest and the largest ratio of any one round."""
-        pairs = zip(self.gateway_us, self.nginx_us, strict=True)
-        ratios = [gateway / nginx for gateway, nginx in pairs]
+        pairs = zip(self.gateway_us, self.base_us, strict=True)
+        ratios = [gateway / base for gateway, base in pairs]
         return min(ratios), max(ratios)
 
     @property
     def ok(self) -> bool:
-        """Whether the target is met."""
-        return self.ratio <= self.lane.target
+        """Whether the target is met; a lane without one is only told."""
+        return self.lane.target is None or self.ratio <= self.lane.target
 
 
 class Tally:
@@ -104,7 +114,7 @@ class Tally:
 
 def measure(
     lane: Lane,
-    nginx: Side,
+    base: Side,
     gateway: Side,
     loader: Loader,
     tally: Tally,
@@ -112,16 +122,20 @@ def measure(
     rounds: int,
     quick: bool,
 ) -> Figure:
-    """Measure one lane: a short warm-up of both sides, then rounds of nginx, gateway."""
+    """Measure one lane: a short warm-up of both sides, then rounds of base, gateway."""
     count = lane.requests(quick=quick)
-    for side in (nginx, gateway):
+    sides = (base, gateway)
+    for side in sides:
         one_round(lane, side, loader, tally, max(lane.concurrency, count // 10))
-    found: dict[str, list[float]] = {nginx.name: [], gateway.name: []}
+    found: list[list[float]] = [[], []]
+    beside: list[list[float]] = [[], []]
     for _ in range(rounds):
-        for side in (nginx, gateway):
+        for side, spent, database in zip(sides, found, beside, strict=True):
             sample = one_round(lane, side, loader, tally, count)
-            found[side.name].append(sample.cpu_ns / 1_000 / lane.units(count))
-    return Figure(lane, tuple(found[nginx.name]), tuple(found[gateway.name]))
+            spent.append(sample.cpu_ns / 1_000 / lane.units(count))
+            if side.database is not None:
+                database.append(sample.database_ns / 1_000 / lane.units(count))
+    return Figure(lane, *map(tuple, found), *map(tuple, beside))
 
 
 def one_round(lane: Lane, side: Side, loader: Loader, tally: Tally, count: int) -> Sample:
@@ -137,15 +151,16 @@ def one_round(lane: Lane, side: Side, loader: Loader, tally: Tally, count: int) 
     )
     loader.say(msgspec.json.encode(job))
     loader.line()
-    before = side.meter.cpu_ns()
+    meters = [meter for meter in (side.meter, side.database) if meter is not None]
+    before = [meter.cpu_ns() for meter in meters]
     loader.say(b"go")
     result = msgspec.json.decode(loader.line(), type=Result)
-    spent = side.meter.cpu_ns() - before
+    spent = [meter.cpu_ns() - begun for meter, begun in zip(meters, before, strict=True)]
     tally.add(side.name, result)
     expected = result.completed * lane.events
     if result.events != expected and result.completed:
         tally.add(side.name, Result(0, 1, 0, 0, [], f"{result.events} events, not {expected}"))
-    return Sample(spent, result)
+    return Sample(spent[0], result, sum(spent[1:]))
 
 
 def percentile_us(latencies_ns: Sequence[int], percent: int) -> float:

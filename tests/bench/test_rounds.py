@@ -1,5 +1,7 @@
 """Rounds alternate, read CPU time around the load alone, and give medians."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
 
@@ -51,10 +53,25 @@ def test_rounds_alternate_and_are_divided() -> None:
     clockwork, tally = Clockwork({1: 20_000, 2: 60_000}), Tally()
     figure = measure(lanes()[0], *sides(clockwork), clockwork, tally, rounds=3, quick=True)
     assert [job.port for job in clockwork.jobs] == [1, 2] * 4
-    assert (figure.nginx, figure.gateway, figure.ratio) == (20, 60, 3)
+    assert (figure.base, figure.gateway, figure.ratio) == (20, 60, 3)
     assert figure.ok
     assert tally.completed == {"nginx": 9_300, "gateway": 9_300}
     assert tally.samples == []
+
+
+def test_a_database_server_is_read_beside() -> None:
+    clockwork = Clockwork({1: 20_000, 2: 60_000})
+    nginx, gateway = sides(clockwork)
+    # The server works as much as the gateway does.
+    gateway = replace(gateway, database=Meter(clockwork, 2))
+    figure = measure(lanes()[0], nginx, gateway, clockwork, Tally(), rounds=2, quick=True)
+    assert (figure.base_us, figure.gateway_us) == ((20, 20), (60, 60))
+    assert (figure.base_database_us, figure.database_us) == ((), (60, 60))
+
+
+def test_a_lane_without_a_target_is_ok() -> None:
+    lane = replace(lanes()[0], target=None)
+    assert Figure(lane, (1.0,), (99.0,)).ok
 
 
 def test_errors_are_tallied() -> None:
@@ -66,14 +83,14 @@ def test_errors_are_tallied() -> None:
 
 def test_missing_events_are_errors() -> None:
     clockwork, tally = Clockwork({1: 1, 2: 1}), Tally()
-    (lane,) = [lane for lane in lanes() if lane.unit == "event"]
+    lane = next(lane for lane in lanes() if lane.unit == "event")
     measure(lane, *sides(clockwork), clockwork, tally, rounds=1, quick=True)
     assert tally.errors == {"nginx": 2, "gateway": 2}
 
 
 def test_figures_are_medians() -> None:
     figure = Figure(lanes()[0], (10.0, 20.0, 90.0), (80.0, 30.0, 90.0))
-    assert (figure.nginx, figure.gateway, figure.ratio) == (20, 80, 4)
+    assert (figure.base, figure.gateway, figure.ratio) == (20, 80, 4)
     assert figure.spread == (1.0, 8.0)
     assert not figure.ok
 

@@ -1,0 +1,54 @@
+"""Owns the command line of the benchmark: which lanes, how many calls, where the JSON goes. Pure."""
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from bench.lanes import Engine, lanes, two_processes
+
+LATENCY = "latency"
+MEMORY = "memory"
+PROCESSES = two_processes().name
+_JSON = Path(__file__).resolve().parent / "out/bench.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for; `lanes` are in the order in which they are measured."""
+
+    quick: bool
+    lanes: tuple[str, ...]
+    json: Path
+
+    def wants(self, engine: Engine) -> bool:
+        """Tell whether any chosen lane is on that engine."""
+        return any(choices()[name] == engine for name in self.lanes)
+
+
+def choices() -> dict[str, Engine]:
+    """Return the name of each lane with its engine."""
+    compared: dict[str, Engine] = {lane.name: lane.engine for lane in lanes()}
+    return compared | {LATENCY: "sqlite", MEMORY: "sqlite", PROCESSES: "postgresql"}
+
+
+def read_options(words: list[str]) -> Options:
+    """Read the command line; exits with the reason when it is wrong."""
+    known = choices()
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure a governed call's CPU time beside nginx."
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer calls: about a minute")
+    parser.add_argument(
+        "--lane", action="append", choices=list(known), help="only this lane; repeatable"
+    )
+    parser.add_argument(
+        "--engine", choices=[*get_args(Engine), "both"], default="both", help="only its lanes"
+    )
+    parser.add_argument("--json", type=Path, default=_JSON, metavar="FILE")
+    found = parser.parse_args(words)
+    named = found.lane or list(known)
+    chosen = [name for name in known if name in named and found.engine in {known[name], "both"}]
+    if not chosen:
+        parser.error(f"none of the lanes named is on {found.engine}")
+    return Options(found.quick, tuple(chosen), found.json.resolve())
