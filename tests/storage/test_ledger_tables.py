@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.storage.ledger_items import USAGE_COLUMNS
+from tollbridge.storage.ledger_statement import USAGE_ORDER
 from tollbridge.storage.ledger_tables import hold, journal, ledger, purse, usage
 
 PURSE = {"id": 1, "kind": "wallet", "owner_id": 1, "period_start": 0, "available": 5, "held": 5}
@@ -68,3 +69,14 @@ async def test_good_rows_are_taken_up_to_the_last_nano_dollar(engine: AsyncEngin
 
 def test_the_writers_know_every_usage_column():
     assert set(USAGE_COLUMNS) == set(usage.columns.keys())
+
+
+async def test_whole_rows_of_usage_are_in_the_order_of_the_table(engine: AsyncEngine):
+    query = {
+        "sqlite": "SELECT name FROM pragma_table_info('usage') ORDER BY cid",
+        "postgresql": "SELECT attname FROM pg_attribute WHERE attrelid = 'usage'::regclass"
+        " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+    }[engine.dialect.name]
+    async with engine.connect() as connection:
+        names = (await connection.execute(text(query))).scalars().all()
+    assert tuple(names) == USAGE_ORDER

@@ -5,6 +5,7 @@ for the slow way. Pure but for fresh journal ids: no SQL, no connection.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from tollbridge.core.clock import new_id
@@ -22,8 +23,9 @@ from tollbridge.storage.ledger_items import (
     Update,
     UsageRow,
 )
-from tollbridge.storage.ledger_statement import SETTLED
+from tollbridge.storage.ledger_statement import SETTLED, USAGE_ORDER
 
+_whole = itemgetter(*map(USAGE_COLUMNS.index, USAGE_ORDER))
 _GONE = HoldResult(ok=False, short=None)
 _HELD = HoldResult(ok=True, short=None)
 
@@ -82,7 +84,7 @@ class Plan:
         self._holds: list[tuple[Any, ...]] = []
         self._updates: list[tuple[int, str, int, int, int, str]] = []
         self._ended: list[str] = []
-        self._usage: list[tuple[Any, ...]] = []
+        self._usage: list[tuple[int, UsageRow]] = []
         self._journal: list[tuple[Any, ...]] = []
         self._free: list[tuple[str, _Wish]] = []
         self._records: list[Record] = []
@@ -105,7 +107,7 @@ class Plan:
             *_columns(self._holds, 9),
             *_columns(self._updates, 6),
             self._ended,
-            *_columns(self._usage, 1 + len(USAGE_COLUMNS)),
+            *_columns(self._usage, 2),
             *_columns(self._journal, 7),
         ]
 
@@ -152,7 +154,7 @@ class Plan:
             if kind is Record and not item.resent:
                 assert isinstance(item, Record)
                 self._records.append(item)
-                self._usage.append((SETTLED, *item.row, 0, 0))
+                self._usage.append((SETTLED, _whole((*item.row, 0, 0))))
             elif kind is Hold or kind is Update or kind is Settle:
                 assert isinstance(item, Hold | Update | Settle)
                 wish = wishes.get(item.tid)
@@ -224,7 +226,7 @@ class Plan:
         self._write(number, own.purses[0], cost, row)
 
     def _write(self, number: int, wallet: int, cost: int, row: UsageRow) -> None:
-        self._usage.append((number, *row, cost, 0))
+        self._usage.append((number, _whole((*row, cost, 0))))
         if cost:
             line = (number, new_id(), f"wallet:{wallet}", "revenue", cost, "charge", row[0])
             self._journal.append(line)

@@ -5,22 +5,10 @@ a target; it locks the node's epoch, then purses by id; and it does all of it or
 does not accept is decided elsewhere, exactly and one item after the other (money.md, "Engines").
 """
 
-from tollbridge.storage.ledger_items import USAGE_COLUMNS
-
-# What PostgreSQL is told of each usage column; everything else is a big integer.
-_TEXTS = frozenset({
-    "tid", "key_name", "channel_name", "model_asked", "model_sent", "model_answered", "surface",
-    "platform", "error_kind", "end_state", "flags", "items", "client", "attempts",
-})  # fmt: skip
+from tollbridge.storage.ledger_tables import usage
 
 SETTLED = 0
 """The number of usage rows and journal lines that depend on no claim."""
-
-
-def _usage_type(column: str) -> str:
-    if column == "stream":
-        return "boolean"
-    return "text" if column in _TEXTS else "bigint"
 
 
 def _arrays(first: int, types: list[str]) -> str:
@@ -33,11 +21,13 @@ _CLAIMS = 8  # number, purse, need, held, spent
 _HOLDS = 13  # number, tid, three purses, amount, covered, at_ms, bill
 _UPDATES = 22  # number, tid, amount before, amount, covered, bill
 _ENDED = 28  # tids of holds
-_USAGE = 29  # number, then the columns
-_JOURNAL = _USAGE + 1 + len(USAGE_COLUMNS)  # number, id, debit, credit, amount, kind, ref
+_USAGE = 29  # number, whole row
+_JOURNAL = 31  # number, id, debit, credit, amount, kind, ref
 
-_USAGE_NAMES = ", ".join(USAGE_COLUMNS)
-_USAGE_ARRAYS = _arrays(_USAGE, ["integer", *map(_usage_type, USAGE_COLUMNS)])
+USAGE_ORDER = tuple(usage.columns.keys())
+"""The columns of a whole row as the table has them: migrations only ever append."""
+
+_USAGE_NAMES = ", ".join(USAGE_ORDER)
 
 APPLY = f"""
 WITH alive AS MATERIALIZED (
@@ -91,14 +81,14 @@ WITH alive AS MATERIALIZED (
   WHERE h.tid = u.tid AND h.amount = u.before
     AND h.node_id = ${_NODE}::bigint AND h.epoch = ${_EPOCH}::bigint
   RETURNING 1
-), used AS (
-  INSERT INTO usage ({_USAGE_NAMES})
-  SELECT {_USAGE_NAMES} FROM unnest({_USAGE_ARRAYS}) AS u(number, {_USAGE_NAMES}) CROSS JOIN alive
-  WHERE u.number NOT IN (SELECT number FROM refused)
-), fed AS (
-  INSERT INTO usage_feed (tid)
-  SELECT u.tid FROM unnest(${_USAGE}::integer[], ${_USAGE + 1}::text[]) AS u(number, tid)
+), billed AS MATERIALIZED (
+  -- Whole rows in one parameter: for the driver a third of the work of an array a column.
+  SELECT u.* FROM unnest(${_USAGE}::integer[], ${_USAGE + 1}::usage[]) AS u(number, {_USAGE_NAMES})
   CROSS JOIN alive WHERE u.number NOT IN (SELECT number FROM refused)
+), used AS (
+  INSERT INTO usage ({_USAGE_NAMES}) SELECT {_USAGE_NAMES} FROM billed
+), fed AS (
+  INSERT INTO usage_feed (tid) SELECT tid FROM billed
 ), lines AS (
   INSERT INTO journal (id, at_ms, debit, credit, amount, kind, ref)
   SELECT j.id, ${_AT}::bigint, j.debit, j.credit, j.amount, j.kind, j.ref
