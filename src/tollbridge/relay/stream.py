@@ -20,6 +20,7 @@ from tollbridge.upstreams.failures import Reason, UpstreamFailure
 _PRELUDE_MAX_BYTES = 256 * 1024
 _PRELUDE_MAX_PARTS = 64
 _PLAIN_MAX_BYTES = 1024 * 1024
+_STOOD_STILL_S = 0.25
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -58,7 +59,7 @@ class StreamPump:
     """One attempt. `begun` resolves at first content or earlier end, `ended` at the end."""
 
     __slots__ = (
-        "_checkpoints", "_choked", "_cleared", "_full", "_loop", "_outlet", "_pace", "_paused",
+        "_checkpoints", "_choked", "_cleared", "_due", "_full", "_loop", "_outlet", "_pace", "_paused",
         "_plain", "_prelude", "_prelude_bytes", "_released", "_shown_bytes", "_timer", "_unpaid",
         "begun", "call", "drains", "end_state", "ended", "failure", "gone", "headers", "status",
         "tap",
@@ -82,6 +83,7 @@ class StreamPump:
         self._prelude_bytes = 0
         self._released = False
         self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self.tap = tap
         self.drains = drains
         self.gone = False
@@ -310,9 +312,14 @@ class StreamPump:
 
     def _arm(self, wait_s: float) -> None:
         self._disarm()
+        self._due = self._loop.time() + wait_s
         self._timer = self._loop.call_later(wait_s, self._too_long)
 
     def _too_long(self) -> None:
+        if self._loop.time() - self._due > _STOOD_STILL_S:
+            # It was us who stood still: what came meanwhile has not been read yet.
+            self._arm(_STOOD_STILL_S)
+            return
         self._timer = None
         self._abort(End.SILENT if self.tap.finished or self.tap.done else End.ABORTED)
 

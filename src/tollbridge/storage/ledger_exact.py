@@ -180,7 +180,9 @@ async def _decide(
     written.purses = batch.purses
     for hold in (*batch.made.values(), *batch.changed.values()):
         written.holds[hold.tid] = Own(hold.purses, hold.amount, hold.at_ms)
-    written.holds.update(dict.fromkeys(batch.ended))
+    # Whatever a settle found: no hold of its call stands after it. One whose first answer was lost
+    # finds the hold gone already, and the mirror has to learn of it here.
+    written.holds.update({item.tid: None for item in items if isinstance(item, Settle)})
     return written
 
 
