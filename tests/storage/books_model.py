@@ -190,6 +190,7 @@ class Model:
             self.figures(),
             {tid: (one.amount, one.covered) for tid, one in self.holds.items()},
             self.usage,
+            self.reclaimed,
         )
 
 
@@ -202,6 +203,7 @@ def of_file(query):
         },
         {tid: (amount, at) for tid, amount, at in query("SELECT tid, amount, covered FROM hold")},
         {tid: (charge, loss) for tid, charge, loss in query("SELECT tid, charge, loss FROM usage")},
+        {row[0] for row in query("SELECT tid FROM usage WHERE end_state = 'reclaimed'")},
     )
 
 

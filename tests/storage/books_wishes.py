@@ -13,6 +13,7 @@ _KINDS = (
     ["hold"] * 5 + ["update"] * 4 + ["settle"] * 5 + ["twice", "void", "withheld", "rehold", "record"]
     + ["return", "return", "look", "stray"]
 )  # fmt: skip
+SETTLES = frozenset({"settle", "twice", "void", "withheld"})
 
 
 def wishes(most: int = 6, *, poison: bool = True) -> st.SearchStrategy:
@@ -38,7 +39,7 @@ class Calls:
 
     def items(self, wanted, standing):
         """Return (item, whether it is poison) for each wish; `standing` are the open holds."""
-        settled = set()
+        settled, returned = set(), set()
         items = []
         for kind, index, small, large, purses, poison in wanted:
             # Few calls at a time, so that much happens to each; strays know no call.
@@ -48,8 +49,13 @@ class Calls:
                 tid = books.tid()
             elif kind == "rehold" and (tid in settled or tid not in standing):
                 continue
-            if kind in {"settle", "twice", "void", "withheld"}:
+            # A charge is given back by a later batch than its own: only then it is known as taken.
+            elif (kind in SETTLES and tid in returned) or (kind == "return" and tid in settled):
+                continue
+            if kind in SETTLES:
                 settled.add(tid)
+            if kind == "return":
+                returned.add(tid)
             if kind == "hold":
                 self.known.append(tid)
                 self._purses_of[tid] = purses
@@ -67,7 +73,7 @@ class Calls:
             return item
         if kind == "update":
             return books.update(tid, large, small, bill)
-        if kind in {"settle", "twice", "void", "withheld", "stray"}:
+        if kind in {*SETTLES, "stray"}:
             strange = {"model_asked": "\udc00", "input": 1 << 66} if poison else {}
             cost = 0 if kind == "void" else large
             item = books.settle(tid, cost, purses_of_call[0], purses=purses_of_call, **strange)

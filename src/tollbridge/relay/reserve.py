@@ -51,8 +51,10 @@ class Reserve:
 
     async def confirm(self, call: Call) -> None:
         """Gate 1: return once the hold is durable; raises ApiError when it is refused for good."""
-        if not (await self._result(call)).ok:
+        result = await self._result(call)
+        if not result.ok:
             # Money came and went since the call was sent: ask once more with fresh figures.
+            self._must_be_for_money(call, result)
             await self._look(call)
             self._ask(call)
             result = await self._result(call)
@@ -78,8 +80,10 @@ class Reserve:
 
     async def _hold_first(self, call: Call) -> None:
         self._ask(call)
-        if (await self._result(call)).ok:
+        result = await self._result(call)
+        if result.ok:
             return
+        self._must_be_for_money(call, result)
         await self._afford(call)
         self._ask(call)
         result = await self._result(call)
@@ -164,6 +168,11 @@ class Reserve:
 
     def _poorest(self, call: Call) -> int:
         return min(call.purses, key=lambda purse: self._ledger.free((purse,)) or 0)
+
+    def _must_be_for_money(self, call: Call, refused: HoldResult) -> None:
+        """Raise ApiError for a hold that is not to be asked for again: it may have been posted."""
+        if refused.short is None:
+            raise self._short(call, None, 0)
 
     def _short(self, call: Call, purse: int | None, affordable: int) -> ApiError:
         if purse is None:

@@ -15,7 +15,7 @@ from tollbridge.storage.metadata import TID
 from tollbridge.storage.query_tables import call_index
 from tollbridge.storage.unit_of_work import reading, working
 
-SQLITE_CHUNK = 500
+SQLITE_CHUNK = 1000
 """The money writer needs the same write lock, so it never waits for more than so many rows."""
 
 POSTGRESQL_CHUNK = 5000

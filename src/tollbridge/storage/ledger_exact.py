@@ -155,10 +155,11 @@ def _named(items: Iterable[Item]) -> tuple[list[str], set[int]]:
 
 
 def _out_of_time(item: Item, found: _Found, node: tuple[int, int], *, alive: bool) -> bool:
-    """Say whether an item asks for more in the name of an epoch that is over."""
-    if isinstance(item, Hold):
-        return not alive
-    if isinstance(item, Update):
+    """Say whether an item asks for more in the name of an epoch that is over.
+
+    A hold that stands under an earlier epoch is about to be reaped: nobody may rely on it.
+    """
+    if isinstance(item, Hold | Update):
         return not alive or found.epochs.get(item.tid, node) != node
     return False
 
