@@ -19,6 +19,7 @@ from tollbridge.storage.ledger_items import (
 )
 
 REFUSED = HoldResult(ok=False, short=None)
+"""Not for lack of money: what was held is gone, or this node's time is over."""
 
 
 class PaperWriter:

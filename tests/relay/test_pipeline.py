@@ -8,7 +8,6 @@ import pytest
 
 from tests.relay.calls import INPUT_NANO, LIMIT, OUTPUT_NANO, WALLET, channel, chat, key, snapshot
 from tests.relay.floor import MONEY, PATIENCE_S, open_floor
-from tests.relay.paper import REFUSED
 from tests.relay.visitor import SECRET
 from tollbridge.core.money import format_usd
 from tollbridge.storage.ledger_items import Hold, HoldResult, Poisoned, Return, Settle
@@ -170,7 +169,7 @@ async def test_no_whole_answer_leaves_before_hold_and_settle_are_durable(floor):
 @pytest.mark.parametrize("body", [WHOLE, STREAM])
 async def test_a_hold_refused_in_flight_is_asked_for_again_and_the_answer_is_paid(floor, body):
     await floor.ledger.look((WALLET,))
-    floor.writer.scripted[Hold] = [REFUSED]
+    floor.writer.scripted[Hold] = [HoldResult(ok=False, short=WALLET)]
     client = await floor.answered(body)
     assert client.status == 200
     assert (floor.row["end_state"], floor.row["charge"]) == ("complete", COST)

@@ -251,7 +251,7 @@ async def test_a_waiting_hold_refused_twice_gives_up():
 async def test_a_hold_in_flight_that_is_refused_is_asked_for_once_more():
     async with Desk(w1=10**9) as desk:
         await desk.ledger.look((WALLET,))
-        desk.writer.scripted[Hold] = [REFUSED]
+        desk.writer.scripted[Hold] = [HoldResult(ok=False, short=WALLET)]
         call = admitted()
         await desk.reserve.hold(call)
         await desk.reserve.confirm(call)
@@ -260,6 +260,23 @@ async def test_a_hold_in_flight_that_is_refused_is_asked_for_once_more():
         assert first.amount == second.amount == call.amount
         assert call.hold is second
         assert second.future.result().ok
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_hold_that_is_refused_though_there_is_money_is_not_asked_for_again(waits):
+    """It may have been made and posted by others by now; the tid is used up."""
+    async with Desk(w1=30_000 if waits else 10**9) as desk:
+        await desk.ledger.look((WALLET,))
+        desk.writer.scripted[Hold] = [REFUSED]
+        call = admitted()
+        if waits:
+            error = await desk.refusal(call)
+        else:
+            await desk.reserve.hold(call)
+            error = await desk.refusal(call, desk.reserve.confirm)
+        assert error.kind is Kind.DATABASE_DOWN
+        assert call.hold is None
+        assert len(desk.writer.only(Hold)) == 1
 
 
 @pytest.mark.parametrize(
