@@ -11,7 +11,7 @@ from bench.gateway import Gateway
 from bench.lanes import Lane
 from bench.postgres import Postgres
 from bench.rounds import Figure, Tally, measure, one_round
-from bench.stage import Stage, cores, side
+from bench.stage import Stage, side
 
 CORES_MIN = 6
 
@@ -43,21 +43,22 @@ def compare(
     stage: Stage,
     postgres: Postgres,
     tally: Tally,
+    free: list[int],
     *,
     rounds: int,
     quick: bool,
 ) -> Pair:
-    """Compare the second gateway, of two processes, with the first, of one."""
+    """Compare the second gateway, of two processes, with the first, of one.
+
+    Afterwards, when enough cores are free, all stay on the cores where throughput was measured.
+    """
     one, two = (side(gateway, lane, postgres.child) for gateway in gateways)
     figure = measure(lane, one, two, stage.loader, tally, rounds=rounds, quick=quick)
-    places = places_on(cores())
+    places = places_on(free)
     if places is None:
         return Pair(figure, None)
-    for child, place in zip(
-        (gateways[0].child, gateways[1].child, stage.loader, stage.vendor, postgres.child),
-        places,
-        strict=True,
-    ):
+    children = (*(gateway.child for gateway in gateways), stage.loader, stage.vendor)
+    for child, place in zip((*children, postgres.child), places, strict=True):
         child.move(place)
     rates: tuple[list[float], list[float]] = ([], [])
     for _ in range(rounds):

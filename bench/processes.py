@@ -150,8 +150,13 @@ def pinned(core: int | None) -> Iterator[None]:
 
 def two_cores() -> tuple[int | None, int | None]:
     """Return a core for what is measured and another for the load; no pinning with one core."""
-    cores = sorted(os.sched_getaffinity(0))
-    return (cores[0], cores[1]) if len(cores) > 1 else (None, None)
+    free = cores()
+    return (free[0], free[1]) if len(free) > 1 else (None, None)
+
+
+def cores() -> list[int]:
+    """Return the cores that this process may use."""
+    return sorted(os.sched_getaffinity(0))
 
 
 def tree(pid: int) -> list[int]:
@@ -197,12 +202,16 @@ def answers(url: str) -> bool:
 def wait_until(child: Child, is_up: Callable[[], bool], seconds: float) -> None:
     """Wait until the child is up; else end it and raise ChildFailed."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and child.process.poll() is None:
-        if is_up():
-            return
-        time.sleep(_POLL_S)
-    child.stop()
-    raise ChildFailed(f"{child.name} did not come up within {seconds:.0f} s:\n{child.tail()}")
+    up = False
+    try:
+        while not up and time.monotonic() < deadline and child.process.poll() is None:
+            time.sleep(_POLL_S)
+            up = is_up()
+    finally:
+        if not up:
+            child.stop()
+    if not up:
+        raise ChildFailed(f"{child.name} did not come up within {seconds:.0f} s:\n{child.tail()}")
 
 
 def _threads(pid: int) -> list[Path]:

@@ -16,7 +16,7 @@ from bench.gateway import Gateway
 from bench.lanes import Engine, lanes, two_processes
 from bench.options import LATENCY, MEMORY, PROCESSES, Options
 from bench.postgres import Postgres, PostgresMissing
-from bench.processes import Child
+from bench.processes import Child, cores
 from bench.report import Report
 from bench.rounds import Tally, measure
 from bench.stage import Stage, set_up, side
@@ -120,6 +120,7 @@ class Run:
             self._stage,
             postgres,
             self._tally,
+            cores(),
             rounds=self._rounds * _PAIR_ROUNDS,
             quick=self._options.quick,
         )

@@ -3,7 +3,6 @@
 nginx and the gateways share one core; all that only serves the measuring is on the other.
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -81,8 +80,3 @@ def set_up(folder: Path) -> Iterator[Stage]:
         loader = Child("load", command, _ROOT, other, talks=True, log=folder)
         stack.callback(loader.stop)
         yield Stage(folder, vendor, url, yardstick, port, loader, measured, other)
-
-
-def cores() -> list[int]:
-    """Return the cores that this process may use."""
-    return sorted(os.sched_getaffinity(0))
