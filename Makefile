@@ -6,12 +6,13 @@ BIN := $(VENV)/bin
 PINS := requirements/build.txt pyproject.toml
 WORKERS ?= 2
 
-.PHONY: help setup demo test check bench docs format lock clean
+.PHONY: help setup demo test chaos check bench docs format lock clean
 
 help:
 	@echo "make demo    start the gateway with a built-in fake upstream and make real calls"
 	@echo "make setup   the development environment in $(VENV)"
 	@echo "make test    the whole suite, with the services it needs"
+	@echo "make chaos   200 random faults on three gateways, PostgreSQL and Redis (docs/chaos.md)"
 	@echo "make check   lint, types, import contracts, shape"
 	@echo "make bench   the benchmark against nginx (writes bench/out/)"
 	@echo "make docs    the generated documentation"
@@ -32,6 +33,10 @@ demo: $(VENV)/.runtime
 test: setup
 	@$(BIN)/python tools/system_packages.py
 	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long" $(PYTEST_ARGS)
+
+chaos: setup
+	@$(BIN)/python tools/system_packages.py
+	@$(BIN)/python -m tests.faults.chaos $(CHAOS_ARGS)
 
 check: setup
 	$(BIN)/ruff check .
