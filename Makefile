@@ -47,7 +47,7 @@ check: setup
 	$(BIN)/python tools/docs.py --check
 
 bench: setup
-	@$(BIN)/python tools/system_packages.py nginx
+	@$(BIN)/python tools/system_packages.py nginx postgres
 	@$(BIN)/python -m bench $(BENCH_ARGS)
 
 docs: setup
