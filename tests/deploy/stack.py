@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -89,7 +90,11 @@ class Stack:
         self._fill()
 
     def start(self, name: str) -> None:
-        """Start one service once what it depends on is as the file wants it."""
+        """Start one service once what it depends on is as the file wants it.
+
+        Only in the thread that runs the tests: the service ends with the thread that started it.
+        """
+        assert threading.current_thread() is threading.main_thread()
         service = self.services[name]
         for other, condition in service.needs.items():
             if condition == "service_healthy":

@@ -27,7 +27,10 @@ async def client(running) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(
         base_url=running.site, headers=headers, trust_env=False, timeout=60
     ) as client:
-        await until(lambda: _serves(client))
+        try:
+            await until(lambda: _serves(client))
+        except AssertionError:
+            pytest.fail(running.stack.log("caddy"))
         yield client
 
 
@@ -150,7 +153,7 @@ async def test_a_dead_gateway_costs_only_the_calls_that_it_carried(running, fake
     # Caddy knows by now: the first try succeeds.
     replies = [await client.post("/v1/chat/completions", json=chat()) for _ in range(10)]
     assert [reply.status_code for reply in replies] == [200] * 10
-    await asyncio.to_thread(running.stack.start, "gateway-1")
+    running.stack.start("gateway-1")
     await asyncio.to_thread(running.stack.wait_healthy, "gateway-1")
 
 
@@ -168,7 +171,7 @@ async def test_gateways_are_renewed_one_after_the_other_while_calls_go_on(runnin
         for name in ("gateway-1", "gateway-2"):
             status = await asyncio.to_thread(running.stack.stop, name)
             assert status == 0, running.stack.log(name)
-            await asyncio.to_thread(running.stack.start, name)
+            running.stack.start(name)
             await asyncio.to_thread(running.stack.wait_healthy, name)
             # Caddy looks every two seconds.
             await asyncio.sleep(4)
@@ -186,7 +189,7 @@ async def test_without_any_gateway_caddy_says_so_in_the_form_of_the_api(running,
     assert reply.json()["error"]["code"] == "gateway_unreachable"
     assert reply.headers["retry-after"] == "2"
     for name in ("gateway-1", "gateway-2"):
-        await asyncio.to_thread(running.stack.start, name)
+        running.stack.start(name)
         await asyncio.to_thread(running.stack.wait_healthy, name)
 
 
