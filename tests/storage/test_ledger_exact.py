@@ -118,6 +118,15 @@ async def test_what_is_read_back_is_answered_as_it_was(node, control):
         assert {tid: own.amount for tid, own in node.book.own.items()} == {kept: 150}
 
 
+async def test_a_hold_that_was_made_though_nobody_heard_of_it_is_known(node):
+    item = books.hold(books.tid(), 100)
+    await exactly(node, item)
+    own = dict(node.book.own)
+    node.book.own.clear()
+    assert await exactly(node, again(item)) == [HELD]
+    assert node.book.own == own
+
+
 async def test_what_was_ended_though_nobody_heard_of_it_is_forgotten(node):
     tid = books.tid()
     await exactly(node, books.hold(tid, 100))
@@ -160,9 +169,7 @@ async def test_a_hold_that_was_reclaimed_before_its_answer_came_is_refused_for_g
     await control.execute("UPDATE node SET dead = false, epoch = 2")
     node.book.rejoin((node.epoch[0], 2))
     assert await exactly(node, again(item)) == [GONE]
-    assert await exactly(node, books.settle(tid, 40)) == [
-        SettleResult(True, 40, 0, 960, late=True)
-    ]
+    assert await exactly(node, books.settle(tid, 40)) == [SettleResult(True, 40, 0, 960, late=True)]
 
 
 @pytest.mark.parametrize(("covered", "cost"), [(40, 70), (40, 10), (0, 1000), (0, 2000), (60, 60)])

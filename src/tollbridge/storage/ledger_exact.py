@@ -179,7 +179,9 @@ async def _decide(
             written.answers.append((item, batch.take(item)))
     await _write(connection, node, batch)
     written.purses = batch.purses
-    for hold in (*batch.made.values(), *batch.changed.values()):
+    # One that stands already may be of a wish whose first answer was lost.
+    standing = [hold for tid, hold in found.holds.items() if found.epochs[tid] == node]
+    for hold in (*standing, *batch.made.values(), *batch.changed.values()):
         written.holds[hold.tid] = Own(hold.purses, hold.amount, hold.at_ms)
     # Whatever a settle found: no hold of its call stands after it. One whose first answer was lost
     # finds the hold gone already, and the mirror has to learn of it here.

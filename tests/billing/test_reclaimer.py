@@ -1,0 +1,82 @@
+"""The twin of billing/reclaimer.py: the calls of dead nodes are posted at their own checkpoints."""
+
+import asyncio
+
+import pytest
+
+from tests.storage import books, pg_books
+from tests.storage.books import LIMIT, SECOND, WALLET
+from tollbridge.billing.reclaimer import reclaim_orphans
+from tollbridge.storage import ledger_nodes
+from tollbridge.storage.ledger_items import Figures
+
+ALL = (WALLET, LIMIT, SECOND)
+
+
+@pytest.fixture
+async def url(postgres_url):
+    await pg_books.begin(postgres_url, 100_000, limit=50_000, second=40_000)
+    yield postgres_url
+    assert await pg_books.findings(postgres_url) == []
+
+
+async def abandon(url, *items):
+    """Let a node write items and die."""
+    async with pg_books.writing(url) as writer:
+        for at in range(0, len(items), 200):
+            await writer.do(*items[at : at + 200])
+        async with pg_books.opened(url) as connection:
+            await ledger_nodes.leave(connection, writer.book.node)
+
+
+async def test_each_call_is_posted_at_its_own_checkpoint_and_the_rest_is_free(url):
+    tids = [books.tid() for _ in range(3)]
+    await abandon(
+        url,
+        *(books.hold(tid, 1000, ALL) for tid in tids),
+        books.update(tids[1], 1000, 300),
+        books.update(tids[2], 2000, 1700),
+    )
+    async with pg_books.opened(url) as connection:
+        assert await reclaim_orphans(connection) == 3
+        assert await reclaim_orphans(connection) == 0
+        purses = await pg_books.purses(connection)
+        assert [purses[purse] for purse in ALL] == [
+            Figures(98_000, 0), Figures(48_000, 0), Figures(38_000, 0)
+        ]  # fmt: skip
+        query = "SELECT charge, held, end_state, flags, status FROM usage ORDER BY tid"
+        assert [tuple(row) for row in await connection.fetch(query)] == [
+            (0, 1000, "reclaimed", "reclaimed", 500),
+            (300, 1000, "reclaimed", "reclaimed", 500),
+            (1700, 2000, "reclaimed", "reclaimed", 500),
+        ]
+        assert await connection.fetchval("SELECT count(*) FROM usage_feed") == 3
+
+
+async def test_many_are_posted_in_turns_and_by_all_at_once(url):
+    many = ledger_nodes.ORPHANS_AT_ONCE + 50
+    await abandon(url, *(books.hold(books.tid(), 2) for _ in range(many)))
+
+    async def reclaim():
+        async with pg_books.opened(url) as connection:
+            return await reclaim_orphans(connection)
+
+    assert sum(await asyncio.gather(*[reclaim() for _ in range(3)])) == many
+
+
+async def test_a_bill_that_no_table_takes_keeps_nobody_elses_money(url):
+    tids = [books.tid() for _ in range(3)]
+    await abandon(url, *(books.hold(tid, 100) for tid in tids))
+    async with pg_books.opened(url) as connection:
+        spoilt = '{"tid":"","at_ms":1,"user_id":99999999999999999999999}'
+        await connection.execute("UPDATE hold SET bill = $1 WHERE tid = $2", spoilt, tids[1])
+        await connection.execute("UPDATE hold SET bill = 'nonsense' WHERE tid = $1", tids[2])
+        assert await reclaim_orphans(connection) == 3
+
+
+async def test_a_living_nodes_calls_are_left_alone(url):
+    async with pg_books.writing(url) as writer, pg_books.opened(url) as connection:
+        tid = books.tid()
+        await writer.do(books.hold(tid, 100))
+        assert await reclaim_orphans(connection) == 0
+        assert len(await writer.do(books.settle(tid, 5))) == 1
