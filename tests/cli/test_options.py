@@ -2,7 +2,7 @@
 
 import pytest
 
-from tollbridge.cli.options import read_settings, saying_what_is_wrong, stop
+from tollbridge.cli.options import ask, read_settings, saying_what_is_wrong, stop
 
 
 def test_stop_says_it_on_stderr_and_exits_1(capsys):
@@ -29,3 +29,12 @@ def test_settings_that_are_wrong_stop_the_command(capsys):
     with pytest.raises(SystemExit):
         read_settings(None, port=99_999)
     assert capsys.readouterr().err.startswith("tollbridge: port (on the command line): ")
+
+
+def test_a_question_needs_a_database_of_this_schema(capsys, tmp_path):
+    path = tmp_path / "t.db"
+    for sentence in (f"there is no database {path}", "run tollbridge migrate"):
+        with pytest.raises(SystemExit):
+            ask(None, f"sqlite:///{path}", pytest.fail)
+        assert sentence in capsys.readouterr().err
+        path.touch()

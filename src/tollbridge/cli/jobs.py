@@ -1,14 +1,12 @@
 """Owns `tollbridge jobs …`: the jobs that were given up, and another try for them."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
+from tollbridge.cli.options import CONFIG, DATABASE, ask, stop
 
 
 @click.group()
@@ -21,7 +19,7 @@ def jobs() -> None:
 @DATABASE
 def list_dead(config: Path | None, database: str | None) -> None:
     """Show the dead jobs, the newest first."""
-    dead = _ask(config, database, _dead)
+    dead = ask(config, database, _dead)
     for job in dead:
         made = datetime.fromtimestamp(job.created_ms // 1000, UTC)
         click.echo(f"{job.id} {job.kind} {made:%Y-%m-%d %H:%M:%S} {job.attempts} x {job.error}")
@@ -35,7 +33,7 @@ def list_dead(config: Path | None, database: str | None) -> None:
 @DATABASE
 def revive(job_id: int, config: Path | None, database: str | None) -> None:
     """Let a dead job run again."""
-    if not _ask(config, database, lambda engine: _revive(engine, job_id)):
+    if not ask(config, database, lambda engine: _revive(engine, job_id)):
         stop(RuntimeError(f"there is no dead job {job_id}"))
     click.echo(f"job {job_id} is due now")
 
@@ -54,27 +52,3 @@ async def _revive(engine: Any, job_id: int) -> bool:
 
     async with working(engine) as connection:
         return await run(connection, job_id)
-
-
-def _ask(
-    config: Path | None, database: str | None, question: Callable[[Any], Awaitable[Any]]
-) -> Any:
-    settings = read_settings(config, database=database)
-    file = settings.sqlite_path
-    if file is not None and not file.exists():
-        stop(RuntimeError(f"there is no database {file}"))
-    with saying_what_is_wrong():
-        return asyncio.run(_answer(settings, question))
-
-
-async def _answer(settings: Any, question: Callable[[Any], Awaitable[Any]]) -> Any:
-    from tollbridge.storage.engine import open_engine
-    from tollbridge.storage.migrate import schema_is_current
-
-    engine = open_engine(settings.database)
-    try:
-        if not await schema_is_current(engine):
-            stop(RuntimeError("the schema is not this version's: run tollbridge migrate"))
-        return await question(engine)
-    finally:
-        await engine.dispose()

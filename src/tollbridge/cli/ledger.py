@@ -1,16 +1,14 @@
 """Owns `tollbridge ledger …`: questions to the books. Writes nothing but how far it has proved them."""
 
-import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
+from tollbridge.cli.options import CONFIG, DATABASE, ask, stop
 
 _TID = re.compile("[0-9a-f]{32}")
 
@@ -29,7 +27,7 @@ def verify(config: Path | None, database: str | None, *, full: bool) -> None:
 
     Rows that an earlier run proved are not looked at again, unless something is off.
     """
-    verdict = _ask(config, database, lambda engine: _verify(engine, full=full))
+    verdict = ask(config, database, lambda engine: _verify(engine, full=full))
     for finding in verdict.findings:
         word = "BROKEN" if finding.fatal else "note"
         click.echo(f"{word} {finding.invariant}: {finding.sentence}")
@@ -64,7 +62,7 @@ def explain(tid: str, config: Path | None, database: str | None, *, as_json: boo
     tid = tid.strip().lower().replace("-", "")
     if not _TID.fullmatch(tid):
         stop(RuntimeError("a call's id has 32 hexadecimal digits"))
-    story = _ask(config, database, lambda engine: _explain(engine, tid))
+    story = ask(config, database, lambda engine: _explain(engine, tid))
     if story is None:
         stop(RuntimeError(f"the books know no call {tid}"))
     from tollbridge.cli.story import as_json as json_of
@@ -89,27 +87,3 @@ async def _explain(engine: Any, tid: str) -> Any:
 
     async with reading(engine) as connection:
         return await run(connection, tid, now_ms())
-
-
-def _ask(
-    config: Path | None, database: str | None, question: Callable[[Any], Awaitable[Any]]
-) -> Any:
-    settings = read_settings(config, database=database)
-    file = settings.sqlite_path
-    if file is not None and not file.exists():
-        stop(RuntimeError(f"there is no database {file}"))
-    with saying_what_is_wrong():
-        return asyncio.run(_asked(settings.database, question))
-
-
-async def _asked(url: str, question: Callable[[Any], Awaitable[Any]]) -> Any:
-    from tollbridge.storage.engine import open_engine
-    from tollbridge.storage.migrate import schema_is_current
-
-    engine = open_engine(url)
-    try:
-        if not await schema_is_current(engine):
-            stop(RuntimeError("the schema is not this version's: run tollbridge migrate"))
-        return await question(engine)
-    finally:
-        await engine.dispose()

@@ -3,8 +3,9 @@
 A command that cannot do its work says so in one sentence on stderr and exits 1.
 """
 
+import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -40,3 +41,34 @@ def read_settings(config: Path | None, **overrides: Any) -> Any:
         return load_settings(config, **overrides)
     except SettingsError as error:
         stop(error)
+
+
+def existing(config: Path | None, database: str | None) -> Any:
+    """Return the settings of a database that is there; a command that asks must not make one."""
+    settings = read_settings(config, database=database)
+    file = settings.sqlite_path
+    if file is not None and not file.exists():
+        stop(RuntimeError(f"there is no database {file}"))
+    return settings
+
+
+def ask(
+    config: Path | None, database: str | None, question: Callable[[Any], Awaitable[Any]]
+) -> Any:
+    """Return what `question` answers of the engine of a database with this version's schema."""
+    settings = existing(config, database)
+    with saying_what_is_wrong():
+        return asyncio.run(_asked(settings.database, question))
+
+
+async def _asked(url: str, question: Callable[[Any], Awaitable[Any]]) -> Any:
+    from tollbridge.storage.engine import open_engine
+    from tollbridge.storage.migrate import schema_is_current
+
+    engine = open_engine(url)
+    try:
+        if not await schema_is_current(engine):
+            stop(RuntimeError("the schema is not this version's: run tollbridge migrate"))
+        return await question(engine)
+    finally:
+        await engine.dispose()

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
+from tollbridge.cli.options import CONFIG, DATABASE, existing, saying_what_is_wrong, stop
 
 
 @click.command()
@@ -19,10 +19,7 @@ def worker(config: Path | None, database: str | None) -> None:
 
     from tollbridge.core.telemetry import configure_logging, install_excepthooks
 
-    settings = read_settings(config, database=database)
-    file = settings.sqlite_path
-    if file is not None and not file.exists():
-        stop(RuntimeError(f"there is no database {file}"))
+    settings = existing(config, database)
     configure_logging(settings.log_level, settings.log_format)
     install_excepthooks()
     with (
