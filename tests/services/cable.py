@@ -31,9 +31,9 @@ class Cable:
         self._hanging: list[asyncio.StreamWriter] = []
         self.fired = asyncio.Event()
 
-    async def start(self) -> int:
-        """Listen; return the port."""
-        self._listener = await asyncio.start_server(self._begin, "127.0.0.1", 0)
+    async def start(self, port: int = 0) -> int:
+        """Listen, once more on the same port if it is given; return the port."""
+        self._listener = await asyncio.start_server(self._begin, "127.0.0.1", port)
         return int(self._listener.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:

@@ -176,8 +176,22 @@ class PgBooks(RuleBasedStateMachine):
 
     @rule(slot=SLOT, late=st.booleans())
     def declare_dead(self, slot, late):
-        """A node that stalls, or, before one, whatever was killed."""
-        epoch = self.silent.pop() if self.silent else self.nodes[slot].epoch
+        """A node that stalls."""
+        self._declare(self.nodes[slot].epoch, late=late)
+
+    @rule(at_once=st.integers(1, 2), late=st.booleans())
+    def reap(self, at_once, late):
+        """All that were killed are dead by now."""
+        while self.silent:
+            self._declare(self.silent.pop(), late=late)
+
+        async def reap():
+            return await asyncio.gather(*[self._reap() for _ in range(at_once)])
+
+        assert sum(self.runner.run(reap())) == len(self.model.orphans)
+        self.model.recover()
+
+    def _declare(self, epoch, *, late):
         beats = {(node, number): beat for node, number, beat in self._others()}
         if epoch in self.model.over:
             assert epoch not in beats
@@ -187,14 +201,6 @@ class PgBooks(RuleBasedStateMachine):
             assert not self.runner.run(marked), "it has beaten since"
         assert self.runner.run(ledger_nodes.mark_dead(self.control, epoch, beats[epoch]))
         self.model.over.add(epoch)
-
-    @rule(at_once=st.integers(1, 2))
-    def reap(self, at_once):
-        async def both():
-            return await asyncio.gather(*[self._reap() for _ in range(at_once)])
-
-        assert sum(self.runner.run(both())) == len(self.model.orphans)
-        self.model.recover()
 
     @rule(slot=SLOT)
     def beat_or_rejoin(self, slot):
