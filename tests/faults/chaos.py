@@ -7,6 +7,7 @@ happens meets what is the machine's affair.
 
 import argparse
 import asyncio
+import logging
 import random
 import sys
 import time
@@ -62,7 +63,14 @@ class Chaos:
     """One run over one fleet."""
 
     def __init__(
-        self, fleet: Fleet, seed: int, customers: int = 14, only: str = "", at_once: int = 0
+        self,
+        fleet: Fleet,
+        seed: int,
+        customers: int = 14,
+        only: str = "",
+        at_once: int = 0,
+        *,
+        progress: bool = False,
     ) -> None:
         """`only` picks kinds of faults whose names have that text; `at_once` 0 is random."""
         self._fleet = fleet
@@ -74,6 +82,7 @@ class Chaos:
         self._deck: list[str] = []
         self._kinds = [name for name in self.wounds.kinds if only in name]
         self._at_once = at_once
+        self._progress = progress
 
     async def run(self, faults: int) -> None:
         """Deal so many faults, mostly one at a time, and judge after each round."""
@@ -83,6 +92,10 @@ class Chaos:
             many = min(left, many)
             left -= many
             await self._round([self._deal() for _ in range(many)])
+            if self._progress:
+                print(
+                    f"{faults - left} of {faults} faults, {self.judge.finished} answers", flush=True
+                )
         await self.judge.last()
 
     def _deal(self) -> str:
@@ -154,10 +167,12 @@ class Chaos:
 
 
 async def _main(given: argparse.Namespace) -> int:
+    # It warns of writing to customers and gateways that are gone, which is the point here.
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     print(f"seed {given.seed}", flush=True)
     started = time.monotonic()
     async with fleet_in_a_folder(catalogue, given.gateways) as fleet:
-        chaos = Chaos(fleet, given.seed, given.customers, given.only, given.at_once)
+        chaos = Chaos(fleet, given.seed, given.customers, given.only, given.at_once, progress=True)
         try:
             await chaos.run(given.faults)
         finally:
