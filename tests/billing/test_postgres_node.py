@@ -55,9 +55,7 @@ class Running:
                     await asyncio.sleep(0.01)
 
     async def beat(self, control):
-        return await control.fetchval(
-            "SELECT beat FROM node WHERE id = $1", self.node.book.node[0]
-        )
+        return await control.fetchval("SELECT beat FROM node WHERE id = $1", self.node.book.node[0])
 
 
 @pytest.fixture
@@ -101,7 +99,9 @@ async def gone(control, tid):
 
 
 async def epochs(control):
-    return {row[0]: (row[1], row[2]) for row in await control.fetch("SELECT id, epoch, dead FROM node")}
+    return {
+        row[0]: (row[1], row[2]) for row in await control.fetch("SELECT id, epoch, dead FROM node")
+    }
 
 
 async def test_a_node_enters_beats_writes_and_leaves(url, control):

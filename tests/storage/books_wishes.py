@@ -45,12 +45,17 @@ class Calls:
             # Few calls at a time, so that much happens to each; strays know no call.
             recent = self.known[-4:]
             tid = recent[index % len(recent)] if recent else books.tid()
+            skipped = False
             if kind in {"hold", "record", "stray"}:
                 tid = books.tid()
-            elif kind == "rehold" and (tid in settled or tid not in standing):
-                continue
-            # A charge is given back by a later batch than its own: only then it is known as taken.
-            elif (kind in SETTLES and tid in returned) or (kind == "return" and tid in settled):
+            elif kind == "rehold":
+                skipped = tid in settled or tid not in standing
+            else:
+                # A charge is given back by a later batch: only then it is known as taken.
+                skipped = tid in (
+                    returned if kind in SETTLES else settled if kind == "return" else ()
+                )
+            if skipped:
                 continue
             if kind in SETTLES:
                 settled.add(tid)

@@ -105,7 +105,7 @@ class PgBooks(RuleBasedStateMachine):
         items = self._items(slot, wanted)
 
         async def write():
-            task = asyncio.create_task(self.nodes[slot].write([item for item, _ in items]))
+            task = asyncio.ensure_future(self.nodes[slot].write([item for item, _ in items]))
             for _ in range(turns):
                 await asyncio.sleep(0)
             await pg_nodes.terminate(self.control)
@@ -157,7 +157,7 @@ class PgBooks(RuleBasedStateMachine):
 
         async def write():
             self.cable.arm(cut, passes)
-            task = asyncio.create_task(node.write([item for item, _ in items]))
+            task = asyncio.ensure_future(node.write([item for item, _ in items]))
             fuse = asyncio.create_task(self.cable.fired.wait())
             await asyncio.wait({task, fuse}, return_when=asyncio.FIRST_COMPLETED)
             for one in (task, fuse):

@@ -15,7 +15,10 @@ from tollbridge.storage.ledger_audit import QUESTIONS
 from tollbridge.storage.ledger_postgres import PostgresBook
 from tollbridge.storage.postgres_commit import PostgresCommit
 
-_TABLES = "hold, usage, usage_feed, journal, node, purse"
+# Much quicker than to truncate, which makes a file anew for each table and each of its indexes.
+_WIPE = "; ".join(
+    f"DELETE FROM {table}" for table in ("hold", "usage", "usage_feed", "journal", "node", "purse")
+)
 _PURSE = (
     "INSERT INTO purse (id, kind, owner_id, period_start, available, held)"
     " VALUES ($1, $2, $1, 0, $3, 0)"
@@ -76,7 +79,7 @@ class Node:
 
 async def wipe(control: asyncpg.Connection, available: int, limit: int, second: int) -> None:
     """Begin anew in a database that is migrated already."""
-    await control.execute(f"TRUNCATE {_TABLES}")
+    await control.execute(_WIPE)
     for purse, kind, amount in (
         (WALLET, "wallet", 0),
         (OTHER, "wallet", 0),

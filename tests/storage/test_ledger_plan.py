@@ -97,7 +97,7 @@ def standing(amounts):
 
 
 def figures(holds, spare):
-    held = {purse: 0 for purse in (WALLET, OTHER, LIMIT)}
+    held = dict.fromkeys((WALLET, OTHER, LIMIT), 0)
     for hold in holds.values():
         for purse in hold.purses:
             held[purse] += hold.amount

@@ -33,7 +33,7 @@ async def test_whose_fault_an_error_is(postgres_server, statement, values, fault
     url = f"postgresql://postgres@127.0.0.1:{postgres_server.port}/postgres"
     connection = await asyncpg.connect(url)
     try:
-        with pytest.raises(Exception) as caught:  # noqa: PT011 - the kind is what is asked
+        with pytest.raises(Exception) as caught:
             await connection.execute(statement, *(values or ()))
     finally:
         connection.terminate()
