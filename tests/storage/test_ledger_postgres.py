@@ -156,3 +156,17 @@ async def test_a_lost_connection_is_read_back(url):
             )
             assert await writer.do(books.update(tid, 100, 50)) == [HELD]
         assert await writer.do(books.settle(tid, 60)) == [SettleResult(True, 60, 0, 940)]
+
+
+async def test_a_settle_that_is_read_back_leaves_the_mirror(url):
+    tid = books.tid()
+    async with pg_books.writing(url) as writer:
+        await writer.do(books.hold(tid, 100))
+        known = writer.book.own[tid]
+        assert await writer.do(books.settle(tid, 60)) == [SettleResult(True, 60, 0, 940)]
+        # Written, but the answer never came: the node still believes in the hold.
+        writer.book.own[tid] = known
+        again = books.settle(tid, 60)
+        again.resent = True
+        assert await writer.do(again) == [SettleResult(True, 60, 0, 940)]
+        assert writer.book.own == {}
