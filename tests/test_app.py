@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import re
 import signal
 import socket
 import sqlite3
@@ -12,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.services.gateway import chat, frames, running
+from tests.services.gateway import KEY, chat, frames, running
 from tollbridge.app import CannotServe, open_secrets, serve
 from tollbridge.core.secrets import SecretsError
 from tollbridge.core.settings import Settings
@@ -175,6 +177,33 @@ async def test_a_call_beyond_the_grace_is_not_waited_for_and_the_books_stay_righ
         # The customer has read a part of the answer, so it is not for nothing.
         assert row["end_state"] in {"partial", "client_gone", "reclaimed"}
         assert row["charge"] > 0
+
+
+async def test_a_call_that_is_on_its_way_when_the_process_ends_is_served(tmp_path):
+    body = json.dumps(chat()).encode()
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    async with running(tmp_path) as (gateway, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        # A first call, so that the key and the way to the vendor are known.
+        writer.write(head + body)
+        first = await reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", first)
+        await reader.readexactly(int(length[1]))
+        writer.write(head + body[:10])
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        gateway.process.send_signal(signal.SIGTERM)
+        while "Shutting down" not in gateway.log.read_text():
+            await asyncio.sleep(0.02)
+        writer.write(body[10:])
+        last = await reader.read()
+        assert last.startswith(b"HTTP/1.1 200"), last[:200]
+        writer.close()
+        assert await asyncio.to_thread(gateway.process.wait, 30) == 0
+        await asyncio.to_thread(gateway.start)
 
 
 async def test_a_second_interrupt_does_not_wait_for_calls(tmp_path):

@@ -49,6 +49,7 @@ from tollbridge.worker.runner import Worker
 
 _log = get_logger(__name__)
 _STOP_WRITER_S = 30.0
+_LAST_CALLS_S = 2.0
 _EXIT_BROKEN = 70
 
 
@@ -74,6 +75,7 @@ class Gateway:
             else None
         )
         self._worker: Worker | None = None
+        self._leaving = False
         self._networks: tuple[Network, ...] = ()
         self._world = World()
         self._relay: Relay
@@ -127,7 +129,7 @@ class Gateway:
                 keys=self._keys,
                 snapshot=lambda: self._world.snapshot,
                 ready=lambda: ledger.ready,
-                draining=lambda: self._world.draining,
+                draining=lambda: self._leaving,
                 relay_paths=PATHS,
                 metrics=self.metrics,
                 refresh_gauges=self._refresh_gauges,
@@ -151,7 +153,15 @@ class Gateway:
         await self._engine.dispose()
 
     def drain(self) -> None:
-        """Take no new calls; those that run go on."""
+        """Ask to be sent nothing more; those calls go on that run or that are on their way here.
+
+        A call that comes by a connection which was open already is still served for a moment:
+        its client had no chance to know.
+        """
+        self._leaving = True
+        asyncio.get_running_loop().call_later(_LAST_CALLS_S, self._refuse_calls)
+
+    def _refuse_calls(self) -> None:
         self._world.draining = True
 
     async def close(self) -> None:

@@ -26,6 +26,8 @@ _LOST: tuple[type[BaseException], ...] = (
     asyncpg.PostgresConnectionError,
     # The plan does not fit the tables any more: a new connection makes a new one.
     asyncpg.exceptions.InvalidCachedStatementError,
+    # A server that became a standby: another connection may find the primary.
+    asyncpg.exceptions.ReadOnlySQLTransactionError,
     # A server that ends, or a statement that took too long.
     asyncpg.exceptions.OperatorInterventionError,
 )
