@@ -15,7 +15,7 @@ import httpx2
 import pytest
 
 from tests.services.gateway import KEY, chat, frames, running
-from tollbridge.app import CannotServe, open_secrets, serve
+from tollbridge.app import CannotServe, open_secrets
 from tollbridge.core.secrets import SecretsError
 from tollbridge.core.settings import Settings
 from tollbridge.storage.disk import DatabaseInUse, DatabaseLock
