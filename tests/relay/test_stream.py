@@ -4,6 +4,7 @@ What holds in any order of events is in test_stream_orders.py.
 """
 
 import asyncio
+import time
 
 import pytest
 
@@ -105,6 +106,19 @@ async def test_the_silence_is_counted_anew_from_each_sign_of_life():
             scene.feed(COMMENT)
         await soon(scene.pump.ended)
         assert scene.pump.end_state is End.SILENT
+
+
+async def test_time_in_which_we_stood_still_is_no_silence_of_the_upstream():
+    async with Scene(finish_silence_s=0.01) as scene:
+        scene.begin(said("one"), FINISH)
+        # As if the process had been stopped: the rest came, and nobody could read it.
+        time.sleep(1.2)  # noqa: ASYNC251 - the loop itself is to stand still
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not scene.pump.ended.done()
+        scene.feed(USAGE, DONE)
+        assert scene.pump.end_state is End.DONE
+        assert scene.pump.tap.usage.output == 7
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ from tollbridge.upstreams.failures import Reason, UpstreamFailure
 _PRELUDE_MAX_BYTES = 256 * 1024
 _PRELUDE_MAX_PARTS = 64
 _PLAIN_MAX_BYTES = 1024 * 1024
-_STOOD_STILL_S = 0.25
+# A timer that is so late says that this process stood still; then it gets time to read.
+_STOOD_STILL_S = 1.0
+_READ_UP_S = 0.25
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -317,8 +319,8 @@ class StreamPump:
 
     def _too_long(self) -> None:
         if self._loop.time() - self._due > _STOOD_STILL_S:
-            # It was us who stood still: what came meanwhile has not been read yet.
-            self._arm(_STOOD_STILL_S)
+            # The silence was ours: what came meanwhile has not been read yet.
+            self._arm(_READ_UP_S)
             return
         self._timer = None
         self._abort(End.SILENT if self.tap.finished or self.tap.done else End.ABORTED)
