@@ -10,7 +10,7 @@ PURSES = (
     (WALLET,), (WALLET, LIMIT), (OTHER,), (OTHER, LIMIT), (WALLET, LIMIT, SECOND), (OTHER, SECOND),
 )  # fmt: skip
 _KINDS = (
-    ["hold"] * 5 + ["update"] * 4 + ["settle"] * 5 + ["twice", "void", "withheld", "rehold", "record"]
+    ["hold"] * 3 + ["begin"] * 4 + ["update"] * 4 + ["settle"] * 5 + ["twice", "void", "withheld", "rehold", "record"]
     + ["return", "return", "look", "stray"]
 )  # fmt: skip
 SETTLES = frozenset({"settle", "twice", "void", "withheld"})
@@ -46,7 +46,7 @@ class Calls:
             recent = self.known[-4:]
             tid = recent[index % len(recent)] if recent else books.tid()
             skipped = False
-            if kind in {"hold", "record", "stray"}:
+            if kind in {"hold", "begin", "record", "stray"}:
                 tid = books.tid()
             elif kind == "rehold":
                 skipped = tid in settled or tid not in standing
@@ -61,18 +61,20 @@ class Calls:
                 settled.add(tid)
             if kind == "return":
                 returned.add(tid)
-            if kind == "hold":
+            if kind in {"hold", "begin"}:
                 self.known.append(tid)
                 self._purses_of[tid] = purses
             for _ in range(2 if kind == "twice" else 1):
                 item = self._item(kind, tid, small, large, purses, poison=poison)
                 items.append((item, poison and kind != "look"))
+            if kind == "begin":
+                items.append((books.update(tid, small + 1, large), False))
         return items
 
     def _item(self, kind, tid, small, large, purses, *, poison):
         bill = "\ud800" if poison else "{}"
         purses_of_call = self._purses_of.get(tid, purses)
-        if kind in {"hold", "rehold"}:
+        if kind in {"hold", "begin", "rehold"}:
             item = books.hold(tid, small + 1, purses, bill)
             item.at_ms += self.skew_ms
             return item

@@ -105,13 +105,13 @@ class PgBooks(RuleBasedStateMachine):
         items = self._items(slot, wanted)
 
         async def write():
-            task = asyncio.ensure_future(self.nodes[slot].write([item for item, _ in items]))
-            for _ in range(turns):
-                await asyncio.sleep(0)
-            await pg_nodes.terminate(self.control)
-            told = await task
+            async with asyncio.TaskGroup() as group:
+                task = group.create_task(self.nodes[slot].write([item for item, _ in items]))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                await pg_nodes.terminate(self.control)
             await pg_nodes.quiet(self.control, self.nodes)
-            return told
+            return task.result()
 
         told = self.runner.run(write())
         self.model = explain(self.model, items, told, self._state(), doubt=True)
@@ -157,12 +157,12 @@ class PgBooks(RuleBasedStateMachine):
 
         async def write():
             self.cable.arm(cut, passes)
-            task = asyncio.ensure_future(node.write([item for item, _ in items]))
-            fuse = asyncio.create_task(self.cable.fired.wait())
-            await asyncio.wait({task, fuse}, return_when=asyncio.FIRST_COMPLETED)
-            for one in (task, fuse):
-                one.cancel()
-            await asyncio.gather(task, fuse, return_exceptions=True)
+            waits = (node.write([item for item, _ in items]), self.cable.fired.wait())
+            tasks = [asyncio.create_task(one) for one in waits]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             node.book.drop()
             self.silent.append(node.epoch)
             self.nodes[slot] = await self._born()
@@ -174,14 +174,21 @@ class PgBooks(RuleBasedStateMachine):
         self.runner.run(write())
         self.model = explain_part(self.model, items, self._state())
 
-    @rule(slot=SLOT, late=st.booleans())
-    def declare_dead(self, slot, late):
-        """A node that stalls."""
+    @rule(slot=SLOT, late=st.booleans(), reaped=st.booleans(), back=st.booleans())
+    def stall(self, slot, late, reaped, back):
+        """A node is declared dead, and at once or later it is reaped and comes back."""
         self._declare(self.nodes[slot].epoch, late=late)
+        if reaped:
+            self._reap_all(1, late=late)
+        if back:
+            self._beat_or_rejoin(self.nodes[slot])
 
     @rule(at_once=st.integers(1, 2), late=st.booleans())
     def reap(self, at_once, late):
         """All that were killed are dead by now."""
+        self._reap_all(at_once, late=late)
+
+    def _reap_all(self, at_once, *, late):
         while self.silent:
             self._declare(self.silent.pop(), late=late)
 
@@ -204,7 +211,9 @@ class PgBooks(RuleBasedStateMachine):
 
     @rule(slot=SLOT)
     def beat_or_rejoin(self, slot):
-        node = self.nodes[slot]
+        self._beat_or_rejoin(self.nodes[slot])
+
+    def _beat_or_rejoin(self, node):
         alive = self.runner.run(ledger_nodes.beat(self.control, node.epoch))
         assert (alive is None) == (node.epoch in self.model.over)
         if alive is None:
