@@ -80,3 +80,21 @@ async def test_a_living_nodes_calls_are_left_alone(url):
         await writer.do(books.hold(tid, 100))
         assert await reclaim_orphans(connection) == 0
         assert len(await writer.do(books.settle(tid, 5))) == 1
+
+
+async def test_a_hold_that_cannot_be_posted_stops_nobody_else(url):
+    stuck, other, done = books.tid(), books.tid(), books.tid()
+    await abandon(url, books.hold(stuck, 100), books.hold(other, 100))
+    async with pg_books.writing(url) as writer:
+        await writer.do(books.hold(done, 1), books.settle(done, 0))
+    async with pg_books.opened(url) as connection:
+        await connection.execute(
+            "INSERT INTO usage SELECT (jsonb_populate_record(u, jsonb_build_object('tid', $1::text))).*"
+            " FROM usage u WHERE tid = $2",
+            stuck,
+            done,
+        )
+        assert await reclaim_orphans(connection) == 1
+        assert await reclaim_orphans(connection) == 0
+        await connection.execute("DELETE FROM usage WHERE tid = $1", stuck)
+        assert await reclaim_orphans(connection) == 1
