@@ -81,6 +81,9 @@ class PgBooks(RuleBasedStateMachine):
 
     @rule(slot=SLOT, wanted=wishes(5))
     def batch(self, slot, wanted):
+        self._write(slot, wanted)
+
+    def _write(self, slot, wanted):
         items = self._items(slot, wanted)
         told = self.runner.run(self.nodes[slot].write([item for item, _ in items]))
         self.model = explain(self.model, items, told, self._state())
@@ -174,14 +177,23 @@ class PgBooks(RuleBasedStateMachine):
         self.runner.run(write())
         self.model = explain_part(self.model, items, self._state())
 
-    @rule(slot=SLOT, late=st.booleans(), reaped=st.booleans(), back=st.booleans())
-    def stall(self, slot, late, reaped, back):
-        """A node is declared dead, and at once or later it is reaped and comes back."""
+    @rule(
+        slot=SLOT,
+        late=st.booleans(),
+        reaped=st.booleans(),
+        back=st.booleans(),
+        before=wishes(3),
+        after=wishes(5),
+    )
+    def stall(self, slot, late, reaped, back, before, after):
+        """A node is declared dead, is reaped, goes on as if nothing were, and comes back."""
+        self._write(slot, before)
         self._declare(self.nodes[slot].epoch, late=late)
         if reaped:
             self._reap_all(1, late=late)
         if back:
             self._beat_or_rejoin(self.nodes[slot])
+        self._write(slot, after)
 
     @rule(at_once=st.integers(1, 2), late=st.booleans())
     def reap(self, at_once, late):

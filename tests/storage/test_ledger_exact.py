@@ -10,6 +10,7 @@ from tests.storage.books import LIMIT, WALLET
 from tests.storage.pg_nodes import Node
 from tollbridge.billing.reclaimer import reclaim_orphans
 from tollbridge.storage import ledger_exact
+from tollbridge.storage.ledger_batch import Batch
 from tollbridge.storage.ledger_items import (
     HoldResult,
     LedgerBroken,
@@ -172,8 +173,10 @@ async def test_a_hold_that_was_reclaimed_before_its_answer_came_is_refused_for_g
     assert await exactly(node, books.settle(tid, 40)) == [SettleResult(True, 40, 0, 960, late=True)]
 
 
-@pytest.mark.parametrize(("covered", "cost"), [(40, 70), (40, 10), (0, 1000), (0, 2000), (60, 60)])
-async def test_a_late_settle_books_the_difference(node, control, covered, cost):
+COSTS = [(40, 70), (40, 10), (0, 1000), (0, 2000), (60, 60)]
+
+
+async def a_late_settle(node, control, covered, cost):
     tid = books.tid()
     await exactly(node, books.hold(tid, 100, BOTH), books.update(tid, 100, covered))
     await control.execute("UPDATE node SET dead = true")
@@ -187,7 +190,39 @@ async def test_a_late_settle_books_the_difference(node, control, covered, cost):
     assert await exactly(node, books.settle(tid, 1, purses=BOTH)) == [SettleResult(False, 0, 0, 0)]
     purses, holds, usage, _ = await pg_nodes.state(control)
     assert holds == {} and usage == {tid: (charge, cost - charge)}
+    assert purses[WALLET] == (1000 - charge, 0)
     assert purses[LIMIT] == (max(500 - charge, 0), 0)
+
+
+@pytest.mark.parametrize(("covered", "cost"), COSTS)
+async def test_a_late_settle_books_the_difference(node, control, covered, cost):
+    await a_late_settle(node, control, covered, cost)
+
+
+class NothingIsLate(Batch):
+    """A settle that finds its hold reaped is dropped."""
+
+    def _settle_late(self, item, cost, row, posted):
+        return SettleResult(open=False, charge=0, loss=0, balance=0)
+
+
+class LateForFree(Batch):
+    """The difference is answered, but not taken."""
+
+    def _settle_late(self, item, cost, row, posted):
+        before = dict(self.purses)
+        result = super()._settle_late(item, cost, row, posted)
+        self.purses = before
+        self.journal.clear()
+        self.amended.clear()
+        return result
+
+
+@pytest.mark.parametrize("batch", [NothingIsLate, LateForFree])
+async def test_without_the_difference_it_is_noticed(node, control, monkeypatch, batch):
+    monkeypatch.setattr(ledger_exact, "Batch", batch)
+    with pytest.raises(AssertionError):
+        await a_late_settle(node, control, 40, 70)
 
 
 async def test_a_reaper_that_comes_second_does_nothing(node, control):
@@ -204,8 +239,8 @@ async def test_a_reaper_that_comes_second_does_nothing(node, control):
     assert await pg_nodes.state(control) == before
 
 
-async def test_a_purse_is_locked_while_it_is_decided_on(node, control, database):
-    """A debit that is under way is waited for, and seen."""
+async def a_debit_under_way(node, control, database):
+    """It is waited for, and seen."""
     transaction = control.transaction()
     await transaction.start()
     await control.execute("UPDATE purse SET available = 50 WHERE id = $1", WALLET)
@@ -215,7 +250,41 @@ async def test_a_purse_is_locked_while_it_is_decided_on(node, control, database)
         while not await other.fetchval(query):
             assert not task.done()
             await asyncio.sleep(0.005)
-    await control.execute("UPDATE purse SET available = 1000 WHERE id = $1", LIMIT)
     await transaction.commit()
-    assert await task == [HoldResult(ok=False, short=WALLET)]
+    (answer,) = await task
     await control.execute("UPDATE purse SET available = 1000 WHERE id = $1", WALLET)
+    assert answer == HoldResult(ok=False, short=WALLET)
+
+
+async def an_end_under_way(node, control, database):
+    """A node that is being declared dead is waited for: nothing of it can follow."""
+    transaction = control.transaction()
+    await transaction.start()
+    await control.execute("UPDATE node SET dead = true")
+    task = asyncio.create_task(exactly(node, books.hold(books.tid(), 60)))
+    async with pg_books.opened(database) as other, asyncio.timeout(30):
+        query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while not (await other.fetchval(query) or task.done()):
+            await asyncio.sleep(0.005)
+    await transaction.commit()
+    assert await task == [GONE]
+
+
+LOCKS = [
+    ("_LOCK_PURSES", " FOR UPDATE", a_debit_under_way),
+    ("_EPOCH", " FOR SHARE", an_end_under_way),
+]
+
+
+@pytest.mark.parametrize("check", [a_debit_under_way, an_end_under_way])
+async def test_what_is_decided_on_is_locked(node, control, database, check):
+    await check(node, control, database)
+
+
+@pytest.mark.parametrize(("name", "lock", "check"), LOCKS)
+async def test_without_a_lock_it_is_noticed(
+    node, control, database, monkeypatch, name, lock, check
+):
+    monkeypatch.setattr(ledger_exact, name, getattr(ledger_exact, name).removesuffix(lock))
+    with pytest.raises(AssertionError):
+        await check(node, control, database)
