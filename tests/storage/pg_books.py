@@ -103,8 +103,10 @@ class Watch:
 class Writer:
     """A node's writer: `do` items and have their answers."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, entrance: str = "") -> None:
+        """Write at `url`; enter at `entrance` if that is a safer way to the same database."""
         self.url = url
+        self.entrance = entrance or url
         self.watch = Watch()
         self.over = asyncio.Event()
         self.book: PostgresBook
@@ -113,7 +115,7 @@ class Writer:
     async def start(self) -> None:
         """Enter under a new epoch and begin to write."""
         node = (new_id(), 1)
-        async with opened(self.url) as connection:
+        async with opened(self.entrance) as connection:
             await ledger_nodes.enter(connection, node[0], "test")
             incarnation = await ledger_nodes.incarnation(connection)
         self.book = PostgresBook(self.url, node, incarnation, on_over=self.over.set)

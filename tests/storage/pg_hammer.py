@@ -21,8 +21,8 @@ CALLERS = 4
 class Member(pg_books.Writer):
     """A writer that runs; whatever it is told is in `told`."""
 
-    def __init__(self, url, tally):
-        super().__init__(url)
+    def __init__(self, url, entrance, tally):
+        super().__init__(url, entrance)
         self.tally = tally
         self.told = {}
         self.dead = asyncio.Event()
@@ -66,7 +66,7 @@ class Hammer:
         wired = self.url.replace(f":{self.cable._server_port}/", f":{port}/")
         async with pg_books.opened(self.url) as control:
             await self._fill(control)
-            self.members = [Member(wired, self.tally) for _ in range(WRITERS)]
+            self.members = [Member(wired, self.url, self.tally) for _ in range(WRITERS)]
             for member in self.members:
                 await member.start()
             trouble = asyncio.create_task(self._trouble(control, wired))
@@ -139,7 +139,7 @@ class Hammer:
     async def _kill(self, control, wired):
         """A process dies without a word; another one begins in its place."""
         slot = self.dice.randrange(WRITERS)
-        old, new = self.members[slot], Member(wired, self.tally)
+        old, new = self.members[slot], Member(wired, self.url, self.tally)
         await new.start()
         self.members[slot] = new
         self.gone.append(old)
