@@ -170,3 +170,23 @@ async def test_a_settle_that_is_read_back_leaves_the_mirror(url):
         again.resent = True
         assert await writer.do(again) == [SettleResult(True, 60, 0, 940)]
         assert writer.book.own == {}
+
+
+async def test_what_is_left_over_is_done_in_its_order(url):
+    tid = books.tid()
+    async with pg_books.writing(url) as writer:
+        await writer.do(books.hold(tid, 100))
+        # The settle costs more than its hold, so both go the exact way.
+        settled, returned = await writer.do(books.settle(tid, 150), books.give_back(tid))
+        assert (settled.charge, returned) == (150, True)
+        assert (await writer.do(Look((WALLET,))))[0][WALLET] == (1000, 0)
+
+
+async def test_a_new_connection_ends_the_old_one_alone(url):
+    async with pg_books.writing(url) as writer, pg_books.opened(url) as other:
+        await writer.do(Look(()))
+        number = await other.fetchval("SELECT pg_backend_pid()")
+        # As if the old number had come to a stranger.
+        writer.book._backend = (number, writer.book._backend[1])
+        await writer.book.connect()
+        assert await other.fetchval("SELECT 1") == 1

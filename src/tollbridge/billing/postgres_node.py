@@ -79,6 +79,7 @@ class PostgresNode:
         self._writer.start()
         self.ledger.start(self._writer)
         self._life = asyncio.create_task(self._live(), name="node life")
+        self._life.add_done_callback(self._ended)
         return self.ledger
 
     @property
@@ -125,6 +126,7 @@ class PostgresNode:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.node_beat_s):
                     await self._over.wait()
+            self._over.clear()
             try:
                 await self._beat()
             except DATABASE_TROUBLE as error:
@@ -133,6 +135,11 @@ class PostgresNode:
                 self._drop()
                 # An epoch that is over calls again at once.
                 await asyncio.sleep(min(_AGAIN_S, self._settings.node_beat_s))
+
+    def _ended(self, life: asyncio.Task[None]) -> None:
+        """A node that neither beats nor rejoins would refuse every call for ever."""
+        if not life.cancelled() and (error := life.exception()) is not None:
+            self._on_broken(f"the node's life ended by {type(error).__name__}")
 
     async def _beat(self) -> None:
         connection = await self._connected()
@@ -144,7 +151,6 @@ class PostgresNode:
         if incarnation != self._incarnation:
             self._on_broken("the database was restored from a backup")
             return
-        self._over.clear()
         others = await ledger_nodes.others(connection, self.book.node[0])
         for epoch, beat in self._census.look(others, time.monotonic()):
             if await ledger_nodes.mark_dead(connection, epoch, beat):

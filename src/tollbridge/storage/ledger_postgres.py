@@ -8,6 +8,7 @@ changes while its epoch lives.
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -34,7 +35,14 @@ _SERVER = {
     "jit": "off",
 }
 _LOOK = "SELECT id, available, held FROM purse WHERE id = ANY($1::bigint[])"
-_PREPARATION = "SELECT current_setting('synchronous_commit'), pg_backend_pid()"
+_PREPARATION = (
+    "SELECT current_setting('synchronous_commit'), pid, backend_start FROM pg_stat_activity"
+    " WHERE pid = pg_backend_pid()"
+)
+# The number may be somebody else's by now; the moment it began is not.
+_END_BACKEND = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start = $2"
+)
 
 Answers = list[tuple[Item, Any]]
 
@@ -62,7 +70,7 @@ class PostgresBook:
         self._on_over = on_over
         self._connection: asyncpg.Connection | None = None
         self._apply: Any = None
-        self._backend: int | None = None
+        self._backend: tuple[int, datetime] | None = None
         self.node = node
         self.incarnation = incarnation
         self.own: dict[str, Own] = {}
@@ -80,17 +88,17 @@ class PostgresBook:
         self.drop()
         connection = await connect(self._url)
         try:
-            durable, backend = await connection.fetchrow(_PREPARATION)
+            durable, *backend = await connection.fetchrow(_PREPARATION)
             if durable == "off":
                 raise LedgerBroken("PostgreSQL has synchronous_commit off")
             if self._backend is not None:
                 with contextlib.suppress(asyncpg.PostgresError):
-                    await connection.fetchval("SELECT pg_terminate_backend($1)", self._backend)
+                    await connection.fetchval(_END_BACKEND, *self._backend)
             self._apply = await connection.prepare(APPLY)
         except BaseException:
             connection.terminate()
             raise
-        self._connection, self._backend = connection, backend
+        self._connection, self._backend = connection, (backend[0], backend[1])
 
     def drop(self) -> None:
         """Let go of a connection that is of no more use, at once."""
@@ -116,7 +124,7 @@ class PostgresBook:
         plan = Plan([item for item in items if not isinstance(item, Look)], self.own)
         if plan.empty:
             decided, _ = plan.answers((), {})
-            return answers + decided, {}, plan.left
+            return answers + decided, {}, sorted(plan.left, key=items.index)
         row = await self._apply.fetchrow(*plan.arguments(self.node, now_ms()))
         alive, refused, _, ids, available, held = row
         if not alive:
@@ -128,7 +136,7 @@ class PostgresBook:
         }
         decided, changes = plan.answers(refused, purses)
         self._keep(changes)
-        return answers + decided, purses, plan.left
+        return answers + decided, purses, sorted(plan.left, key=items.index)
 
     async def exact(self, items: Sequence[Item]) -> tuple[Answers, dict[int, Figures]]:
         """Do items one after the other under locks; all of them or none.
