@@ -31,7 +31,7 @@ async def books(engine: AsyncEngine) -> tuple[int, list[tuple[str, str, int, str
 async def test_a_wallet_begins_empty(engine: AsyncEngine, wallet: int):
     async with reading(engine) as connection:
         row = (await connection.execute(select(purse))).one()
-    assert tuple(row) == (wallet, "wallet", 5, 0, 0, 0)
+    assert tuple(row) == (wallet, "wallet", 5, 0, 0, 0, 0)
 
 
 async def test_a_grant_counts_once_a_reference(engine: AsyncEngine, wallet: int):

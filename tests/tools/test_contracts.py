@@ -13,6 +13,7 @@ PYPROJECT = Path(shape.__file__).resolve().parent.parent / "pyproject.toml"
 MODULES = (
     "app",
     "cli",
+    "gateway",
     "edge.server",
     "relay.pipeline",
     "billing.bounds",
@@ -21,6 +22,8 @@ MODULES = (
     "catalog.prices",
     "identity.keys",
     "storage.engine",
+    "storage.ledger_exact",
+    "storage.ledger_postgres",
     "storage.ledger_sqlite",
     "storage.ledger_tables",
     "protocols.sse",
@@ -79,6 +82,8 @@ def test_the_skeleton_keeps_every_contract(package: Path):
         ("catalog.prices", "tollbridge.core.clock", CLOCK),
         ("relay.pipeline", "tollbridge.storage.ledger_tables", WRITER),
         ("identity.keys", "tollbridge.storage.ledger_sqlite", WRITER),
+        ("relay.pipeline", "tollbridge.storage.ledger_postgres", WRITER),
+        ("storage.engine", "tollbridge.storage.ledger_exact", WRITER),
     ],
 )
 def test_a_planted_import_is_reported(package: Path, module: str, imported: str, contract: str):
