@@ -4,7 +4,8 @@ SHELL := /bin/sh
 export VENV ?= .venv
 BIN := $(VENV)/bin
 PINS := requirements/build.txt pyproject.toml
-WORKERS ?= 2
+# More than the cores of a small machine: many tests wait for something else than the processor.
+WORKERS ?= 3
 
 .PHONY: help setup demo test chaos check bench docs format lock clean
 

@@ -123,7 +123,7 @@ async def terminate(control: asyncpg.Connection) -> None:
 
 async def quiet(control: asyncpg.Connection, nodes: list[Node]) -> None:
     """Wait until the server has ended all connections but those that the nodes use now."""
-    alive = [node.book._backend for node in nodes if node.book.connected]
+    alive = [node.book._backend[0] for node in nodes if node.book.connected]
     async with asyncio.timeout(30):
         while await control.fetchval(_STRANGERS, [pid for pid in alive if pid]):
             await asyncio.sleep(0.002)

@@ -8,7 +8,7 @@ from tests.storage.books import LIMIT, OTHER, WALLET
 from tollbridge.storage.ledger_batch import Batch, OpenHold
 from tollbridge.storage.ledger_items import Figures, HoldResult, Look, SettleResult
 from tollbridge.storage.ledger_plan import Own, Plan
-from tollbridge.storage.ledger_statement import SETTLED, USAGE_ORDER
+from tollbridge.storage.ledger_statement import HOLD_ORDER, SETTLED, USAGE_ORDER
 
 HELD = HoldResult(ok=True, short=None)
 GONE = HoldResult(ok=False, short=None)
@@ -34,10 +34,11 @@ class Outcome:
     """What the statement does with a plan's parameters, in plain Python."""
 
     def __init__(self, arguments, purses, holds):
-        _, _, _, ids, available, held, freed, *rest = map(list, [[], [], [], *arguments[3:]])
-        claims, made = list(zip(*rest[:5], strict=True)), list(zip(*rest[5:14], strict=True))
-        updates, ended = list(zip(*rest[14:20], strict=True)), rest[20]
-        moves = {one: move for one, *move in zip(ids, available, held, freed, strict=True)}
+        ids, flat, wishes, numbers, rows, *rest = map(list, arguments[2:])
+        moves = dict(zip(ids, zip(*[iter(flat)] * 3, strict=True), strict=True))
+        claims = list(zip(*[iter(wishes)] * 5, strict=True))
+        made = list(zip(numbers, rows, strict=True))
+        updates, ended = list(zip(*rest[:6], strict=True)), rest[6]
         self.refused = self._refused(claims, purses, moves)
         spent, more = dict.fromkeys(ids, 0), dict.fromkeys(ids, 0)
         for number, purse, _, held_more, cost in claims:
@@ -53,10 +54,16 @@ class Outcome:
         }
         self.holds = {tid: hold for tid, hold in holds.items() if tid not in ended}
         assert len(self.holds) == len(holds) - len(ended)
-        for number, tid, *three, amount, covered, at_ms, bill in made:
+        for number, whole in made:
             if number not in self.refused:
-                owners = tuple(one for one in three if one is not None)
-                self.holds[tid] = OpenHold(tid, owners, amount, covered, at_ms, bill)
+                row = dict(zip(HOLD_ORDER, whole, strict=True))
+                assert (row["node_id"], row["epoch"]) == (1, 1)
+                three = (row["wallet_id"], row["key_purse_id"], row["other_purse_id"])
+                self.holds[row["tid"]] = OpenHold(
+                    row["tid"],
+                    tuple(one for one in three if one is not None),
+                    *(row[name] for name in ("amount", "covered", "at_ms", "bill")),
+                )
         for number, tid, before, amount, covered, bill in updates:
             if number not in self.refused:
                 hold = self.holds[tid]
@@ -69,13 +76,15 @@ class Outcome:
         at = [USAGE_ORDER.index(name) for name in ("tid", "charge", "loss")]
         self.usage = [
             tuple(row[one] for one in at)
-            for number, row in zip(*rest[21:23], strict=True)
+            for number, row in zip(*rest[7:9], strict=True)
             if number not in self.refused
         ]
         self.lines = [
             (debit, credit, amount, kind, ref)
-            for number, _, debit, credit, amount, kind, ref in zip(*rest[23:30], strict=True)
-            if number not in self.refused
+            for number, (_, at_ms, debit, credit, amount, currency, kind, ref) in zip(
+                *rest[9:11], strict=True
+            )
+            if number not in self.refused and (at_ms, currency) == (0, "USD")
         ]
 
     @staticmethod

@@ -203,7 +203,7 @@ CHECKS = [
     a_hold_that_is_gone, a_hold_of_another_epoch,
 ]  # fmt: skip
 _OWN_HOLD = "AND h.node_id = $1::bigint AND h.epoch = $2::bigint"
-_DELETED = "= COALESCE(array_length($28::bpchar[], 1), 0)"
+_DELETED = "= COALESCE(array_length($14::bpchar[], 1), 0)"
 MUTANTS = [
     ("SUM(c.need) OVER (PARTITION BY c.purse ORDER BY c.number)", "c.need", running_sum),
     ("PARTITION BY c.purse ORDER BY c.number", "PARTITION BY c.number", running_sum),

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.storage.ledger_items import USAGE_COLUMNS
-from tollbridge.storage.ledger_statement import USAGE_ORDER
+from tollbridge.storage.ledger_statement import HOLD_ORDER, JOURNAL_ORDER, USAGE_ORDER
 from tollbridge.storage.ledger_tables import hold, journal, ledger, purse, usage
 
 PURSE = {"id": 1, "kind": "wallet", "owner_id": 1, "period_start": 0, "available": 5, "held": 5}
@@ -71,12 +71,19 @@ def test_the_writers_know_every_usage_column():
     assert set(USAGE_COLUMNS) == set(usage.columns.keys())
 
 
-async def test_whole_rows_of_usage_are_in_the_order_of_the_table(engine: AsyncEngine):
+@pytest.mark.parametrize(
+    ("table", "order"),
+    [("usage", USAGE_ORDER), ("hold", HOLD_ORDER), ("journal", JOURNAL_ORDER)],
+)
+async def test_whole_rows_are_in_the_order_of_the_table(engine: AsyncEngine, table, order):
     query = {
-        "sqlite": "SELECT name FROM pragma_table_info('usage') ORDER BY cid",
-        "postgresql": "SELECT attname FROM pg_attribute WHERE attrelid = 'usage'::regclass"
+        "sqlite": f"SELECT name FROM pragma_table_info('{table}') ORDER BY cid",
+        "postgresql": f"SELECT attname FROM pg_attribute WHERE attrelid = '{table}'::regclass"
         " AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
     }[engine.dialect.name]
     async with engine.connect() as connection:
         names = (await connection.execute(text(query))).scalars().all()
-    assert tuple(names) == USAGE_ORDER
+    assert tuple(names) == order
+    if table == "journal":
+        # The plan writes them by place.
+        assert order == ("id", "at_ms", "debit", "credit", "amount", "currency", "kind", "ref")

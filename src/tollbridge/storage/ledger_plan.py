@@ -23,9 +23,14 @@ from tollbridge.storage.ledger_items import (
     Update,
     UsageRow,
 )
-from tollbridge.storage.ledger_statement import SETTLED, USAGE_ORDER
+from tollbridge.storage.ledger_statement import HOLD_ORDER, SETTLED, USAGE_ORDER
 
 _whole = itemgetter(*map(USAGE_COLUMNS.index, USAGE_ORDER))
+_HOLD_PARTS = (
+    *("tid", "wallet_id", "key_purse_id", "other_purse_id", "amount", "covered", "at_ms", "bill"),
+    *("node_id", "epoch"),
+)
+_whole_hold = itemgetter(*map(_HOLD_PARTS.index, HOLD_ORDER))
 _GONE = HoldResult(ok=False, short=None)
 _HELD = HoldResult(ok=True, short=None)
 
@@ -81,11 +86,12 @@ class Plan:
         self._moves: dict[int, list[int]] = {}
         self._claims: list[tuple[int, int, int, int, int]] = []
         self._claimed: dict[int, tuple[str, _Wish]] = {}
-        self._holds: list[tuple[Any, ...]] = []
+        # Rows without their node, and lines without their time, which the statement's moment gives.
+        self._holds: list[tuple[int, tuple[Any, ...]]] = []
         self._updates: list[tuple[int, str, int, int, int, str]] = []
         self._ended: list[str] = []
         self._usage: list[tuple[int, UsageRow]] = []
-        self._journal: list[tuple[Any, ...]] = []
+        self._journal: list[tuple[int, tuple[Any, ...]]] = []
         self._free: list[tuple[str, _Wish]] = []
         self._records: list[Record] = []
         self._add(items)
@@ -100,15 +106,14 @@ class Plan:
         moves = sorted(self._moves.items())
         return [
             *node,
-            at_ms,
             [purse for purse, _ in moves],
-            *_columns([move for _, move in moves], 3),
-            *_columns(self._claims, 5),
-            *_columns(self._holds, 9),
+            [figure for _, move in moves for figure in move],
+            [figure for claim in self._claims for figure in claim],
+            *_columns([(number, _whole_hold((*row, *node))) for number, row in self._holds], 2),
             *_columns(self._updates, 6),
             self._ended,
             *_columns(self._usage, 2),
-            *_columns(self._journal, 7),
+            *_columns([(number, (at[0], at_ms, *at[1:])) for number, at in self._journal], 2),
         ]
 
     def answers(
@@ -187,7 +192,7 @@ class Plan:
         number = self._claim(tid, wish, hold.purses, hold.amount, hold.amount, 0)
         covered, bill = (0, hold.bill) if update is None else (update.covered, update.bill)
         self._holds.append(
-            (number, tid, *three(hold.purses), hold.amount, covered, hold.at_ms, bill)
+            (number, (tid, *three(hold.purses), hold.amount, covered, hold.at_ms, bill))
         )
 
     def _change(self, tid: str, wish: _Wish, update: Update) -> None:
@@ -228,8 +233,8 @@ class Plan:
     def _write(self, number: int, wallet: int, cost: int, row: UsageRow) -> None:
         self._usage.append((number, _whole((*row, cost, 0))))
         if cost:
-            line = (number, new_id(), f"wallet:{wallet}", "revenue", cost, "charge", row[0])
-            self._journal.append(line)
+            line = (new_id(), f"wallet:{wallet}", "revenue", cost, "USD", "charge", row[0])
+            self._journal.append((number, line))
 
     def _claim(
         self, tid: str, wish: _Wish, purses: tuple[int, ...], need: int, held: int, spent: int

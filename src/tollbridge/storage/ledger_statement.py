@@ -3,9 +3,10 @@
 It accepts holds and extensions by running sum, because an `UPDATE … FROM` applies one source row
 a target; it locks the node's epoch, then purses by id; and it does all of it or nothing. What it
 does not accept is decided elsewhere, exactly and one item after the other (money.md, "Engines").
+Rows travel whole and figures in flat arrays: for the driver each parameter costs as much as a row.
 """
 
-from tollbridge.storage.ledger_tables import usage
+from tollbridge.storage.ledger_tables import hold, journal, usage
 
 SETTLED = 0
 """The number of usage rows and journal lines that depend on no claim."""
@@ -15,18 +16,23 @@ def _arrays(first: int, types: list[str]) -> str:
     return ", ".join(f"${first + at}::{kind}[]" for at, kind in enumerate(types))
 
 
-_NODE, _EPOCH, _AT = 1, 2, 3
-_PURSES = 4  # ids; then what settles do to each: available, held, and what they set free
-_CLAIMS = 8  # number, purse, need, held, spent
-_HOLDS = 13  # number, tid, three purses, amount, covered, at_ms, bill
-_UPDATES = 22  # number, tid, amount before, amount, covered, bill
-_ENDED = 28  # tids of holds
-_USAGE = 29  # number, whole row
-_JOURNAL = 31  # number, id, debit, credit, amount, kind, ref
+_NODE, _EPOCH = 1, 2
+_PURSES = 3  # ids
+_MOVES = 4  # flat: what settles do to each purse's available and held, and what they set free
+_CLAIMS = 5  # flat: number, purse, need, held, spent
+_HOLDS = 6  # number, whole row
+_UPDATES = 8  # number, tid, amount before, amount, covered, bill
+_ENDED = 14  # tids of holds
+_USAGE = 15  # number, whole row
+_JOURNAL = 17  # number, whole row
 
+# The columns of whole rows as the tables have them: migrations only ever append.
+HOLD_ORDER = tuple(hold.columns.keys())
+JOURNAL_ORDER = tuple(journal.columns.keys())
 USAGE_ORDER = tuple(usage.columns.keys())
-"""The columns of a whole row as the table has them: migrations only ever append."""
 
+_HOLD_NAMES = ", ".join(HOLD_ORDER)
+_JOURNAL_NAMES = ", ".join(JOURNAL_ORDER)
 _USAGE_NAMES = ", ".join(USAGE_ORDER)
 
 APPLY = f"""
@@ -38,11 +44,16 @@ WITH alive AS MATERIALIZED (
   WHERE p.id = ANY(${_PURSES}::bigint[]) AND EXISTS (SELECT 1 FROM alive)
   ORDER BY p.id FOR UPDATE OF p
 ), moves AS MATERIALIZED (
-  SELECT * FROM unnest({_arrays(_PURSES, ["bigint"] * 4)}) AS s(purse, available, held, freed)
+  SELECT s.purse, m[3 * s.at - 2] AS available, m[3 * s.at - 1] AS held, m[3 * s.at] AS freed
+  FROM unnest(${_PURSES}::bigint[]) WITH ORDINALITY AS s(purse, at),
+    (SELECT ${_MOVES}::bigint[] AS m) AS flat
 ), claims AS MATERIALIZED (
   SELECT c.*, SUM(c.need) OVER (PARTITION BY c.purse ORDER BY c.number) AS running
-  FROM unnest({_arrays(_CLAIMS, ["integer"] + ["bigint"] * 4)})
-    AS c(number, purse, need, held, spent)
+  FROM (
+    SELECT f[5 * at + 1]::integer AS number, f[5 * at + 2] AS purse, f[5 * at + 3] AS need,
+           f[5 * at + 4] AS held, f[5 * at + 5] AS spent
+    FROM (SELECT ${_CLAIMS}::bigint[] AS f) AS flat, generate_series(0, cardinality(f) / 5 - 1) AS at
+  ) AS c
 ), refused AS MATERIALIZED (
   SELECT DISTINCT c.number FROM claims c
   LEFT JOIN locked l ON l.id = c.purse LEFT JOIN moves s ON s.purse = c.purse
@@ -63,12 +74,9 @@ WITH alive AS MATERIALIZED (
   ) d WHERE p.id = d.id
   RETURNING p.id, p.available, p.held
 ), made AS (
-  INSERT INTO hold (tid, wallet_id, key_purse_id, other_purse_id, amount, covered,
-                    node_id, epoch, at_ms, bill)
-  SELECT n.tid, n.wallet, n.second, n.third, n.amount, n.covered,
-         ${_NODE}::bigint, ${_EPOCH}::bigint, n.at_ms, n.bill
-  FROM unnest({_arrays(_HOLDS, ["integer", "text"] + ["bigint"] * 6 + ["text"])})
-    AS n(number, tid, wallet, second, third, amount, covered, at_ms, bill) CROSS JOIN alive
+  INSERT INTO hold ({_HOLD_NAMES})
+  SELECT {_HOLD_NAMES}
+  FROM unnest(${_HOLDS}::integer[], ${_HOLDS + 1}::hold[]) AS n(number, {_HOLD_NAMES}) CROSS JOIN alive
   WHERE n.number NOT IN (SELECT number FROM refused)
 ), wanted AS MATERIALIZED (
   SELECT * FROM unnest({_arrays(_UPDATES, ["integer", "bpchar"] + ["bigint"] * 3 + ["text"])})
@@ -82,7 +90,6 @@ WITH alive AS MATERIALIZED (
     AND h.node_id = ${_NODE}::bigint AND h.epoch = ${_EPOCH}::bigint
   RETURNING 1
 ), billed AS MATERIALIZED (
-  -- Whole rows in one parameter: for the driver a third of the work of an array a column.
   SELECT u.* FROM unnest(${_USAGE}::integer[], ${_USAGE + 1}::usage[]) AS u(number, {_USAGE_NAMES})
   CROSS JOIN alive WHERE u.number NOT IN (SELECT number FROM refused)
 ), used AS (
@@ -90,11 +97,10 @@ WITH alive AS MATERIALIZED (
 ), fed AS (
   INSERT INTO usage_feed (tid) SELECT tid FROM billed
 ), lines AS (
-  INSERT INTO journal (id, at_ms, debit, credit, amount, kind, ref)
-  SELECT j.id, ${_AT}::bigint, j.debit, j.credit, j.amount, j.kind, j.ref
-  FROM unnest({_arrays(_JOURNAL, ["integer", "bigint", "text", "text", "bigint", "text", "text"])})
-    AS j(number, id, debit, credit, amount, kind, ref) CROSS JOIN alive
-  WHERE j.number NOT IN (SELECT number FROM refused)
+  INSERT INTO journal ({_JOURNAL_NAMES})
+  SELECT {_JOURNAL_NAMES}
+  FROM unnest(${_JOURNAL}::integer[], ${_JOURNAL + 1}::journal[]) AS j(number, {_JOURNAL_NAMES})
+  CROSS JOIN alive WHERE j.number NOT IN (SELECT number FROM refused)
 )
 SELECT
   EXISTS (SELECT 1 FROM alive) AS alive,

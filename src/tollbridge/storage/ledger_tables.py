@@ -44,15 +44,15 @@ hold = Table(
     metadata,
     Column("tid", TID, primary_key=True),
     Column("wallet_id", BigInteger, nullable=False),
-    # The purses of the key besides: its limit, its budget, or both.
+    # The purses of the key besides (and `other_purse_id`): its limit, its budget, or both.
     Column("key_purse_id", BigInteger),
-    Column("other_purse_id", BigInteger),
     Column("amount", BigInteger, nullable=False),
     Column("covered", BigInteger, nullable=False),
     Column("node_id", BigInteger, nullable=False),
     Column("epoch", BigInteger, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("bill", Text, nullable=False),
+    Column("other_purse_id", BigInteger),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("covered >= 0", name="covered"),
     sqlite_with_rowid=False,
