@@ -96,6 +96,8 @@ class PostgresCommit:
                 await self._wake.wait()
                 self._wake.clear()
                 while self._queue:
+                    # What the loop has at hand joins the batch; nobody waits longer for that.
+                    await asyncio.sleep(0)
                     await self._commit(self._gather())
         except LedgerBroken as error:
             self._watch.broken(str(error))
