@@ -17,6 +17,7 @@ from tollbridge.billing.receipts import Receipt, receipt_of
 from tollbridge.catalog.price_rows import price_of
 from tollbridge.core.money import format_usd
 from tollbridge.storage.ledger_audit import CHARGE_KINDS, LOSS_KINDS
+from tollbridge.storage.ledger_batch import owners
 from tollbridge.storage.ledger_tables import hold, journal, node
 from tollbridge.storage.tables import accounts
 from tollbridge.storage.usage_reads import find_price, find_usage
@@ -135,7 +136,7 @@ async def _find_hold(connection: AsyncConnection, tid: str) -> OpenHold | None:
         return None
     purses = (row["wallet_id"], row["key_purse_id"], row["other_purse_id"])
     return OpenHold(
-        purses=tuple(purse for purse in purses if purse is not None),
+        purses=owners(purses),
         amount=row["amount"],
         covered=row["covered"],
         at_ms=row["at_ms"],

@@ -4,7 +4,7 @@ It reads purses and holds through what it is given, decides every item in order 
 running figures, and collects what has to be written (money.md, "One call", steps 3 to 7).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from tollbridge.core.clock import new_id
@@ -69,6 +69,11 @@ class OpenHold(NamedTuple):
 def three(purses: tuple[int, ...]) -> tuple[int | None, ...]:
     """Return the purses of a hold as its three columns: the wallet, then those of the key."""
     return (*purses, None, None)[:3]
+
+
+def owners(columns: Iterable[int | None]) -> tuple[int, ...]:
+    """Return the purses of a hold from its three columns; the way back from `three`."""
+    return tuple(purse for purse in columns if purse is not None)
 
 
 def reclaimed(end_state: str, flags: str) -> bool:

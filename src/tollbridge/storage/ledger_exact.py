@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from tollbridge.core.clock import now_ms
-from tollbridge.storage.ledger_batch import Batch, Billed, OpenHold, reclaimed
+from tollbridge.storage.ledger_batch import Batch, Billed, OpenHold, owners, reclaimed
 from tollbridge.storage.ledger_items import (
     TID,
     USAGE_COLUMNS,
@@ -129,8 +129,7 @@ class _Found:
             found.purses[row[0]] = Figures(row[1], row[2])
         for row in await connection.fetch(_LOCK_HOLDS, tids):
             tid, *three, amount, covered, at_ms, bill, node_id, epoch = row
-            owners = tuple(purse for purse in three if purse is not None)
-            found.holds[tid] = OpenHold(tid, owners, amount, covered, at_ms, bill)
+            found.holds[tid] = OpenHold(tid, owners(three), amount, covered, at_ms, bill)
             found.epochs[tid] = (node_id, epoch)
         for tid, charge, loss, state, flags in await connection.fetch(_BILLED, tids):
             found.billed[tid] = Billed(charge, loss, reclaimed(state, flags))

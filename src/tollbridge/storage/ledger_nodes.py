@@ -7,7 +7,7 @@ from typing import cast
 
 import asyncpg
 
-from tollbridge.storage.ledger_batch import OpenHold
+from tollbridge.storage.ledger_batch import OpenHold, owners
 
 Epoch = tuple[int, int]
 
@@ -84,6 +84,5 @@ async def orphans(connection: asyncpg.Connection) -> list[OpenHold]:
     found = []
     for row in await connection.fetch(_ORPHANS):
         tid, *purses, amount, covered, at_ms, bill = tuple(row)
-        owners = tuple(purse for purse in purses if purse is not None)
-        found.append(OpenHold(tid, owners, amount, covered, at_ms, bill))
+        found.append(OpenHold(tid, owners(purses), amount, covered, at_ms, bill))
     return found

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tollbridge.core.clock import now_ms
-from tollbridge.storage.ledger_batch import Batch, Billed, OpenHold, reclaimed
+from tollbridge.storage.ledger_batch import Batch, Billed, OpenHold, owners, reclaimed
 from tollbridge.storage.ledger_items import (
     TID,
     USAGE_COLUMNS,
@@ -137,8 +137,7 @@ class SqliteBook:
             " FROM hold"
         )
         for tid, *three, amount, covered, at_ms, bill in rows:
-            purses = tuple(purse for purse in three if purse is not None)
-            self._open[tid] = OpenHold(tid, purses, amount, covered, at_ms, bill)
+            self._open[tid] = OpenHold(tid, owners(three), amount, covered, at_ms, bill)
         return list(self._open.values())
 
     def begin_epoch(self, name: str) -> int:
