@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocols import recordings
-from tollbridge.protocols.chat import (
-    ReplyFacts,
-    UpstreamFault,
-    fault_from,
-    prepare,
-    read_ask,
-    read_reply,
-    text_size,
-)
+from tollbridge.protocols.chat import prepare, read_ask, read_reply, text_size
+from tollbridge.protocols.facts import ReplyFacts, UpstreamFault, fault_from
 from tollbridge.protocols.json_peek import FieldError, RangeError, peek
 
 BASE = {"model": "m", "messages": [{}]}

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollbridge.protocols import completions
+from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.chat_length import finished_in, fitting, length_ending
-from tollbridge.protocols.chat_normal import Identity
 from tollbridge.protocols.delta_shape import produced_bytes
 from tollbridge.protocols.usage import Usage
 
-IDENTITY = Identity("chatcmpl-ours", 1_700_000_000, "gpt-test")
+IDENTITY = Identity("ours", 1_700_000_000, "gpt-test")
 FIRST = {"id": "chatcmpl-1", "created": 5, "model": "gpt-test-2026"}
 
 

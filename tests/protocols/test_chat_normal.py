@@ -8,8 +8,8 @@ from openai.lib.streaming.chat._completions import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from tests.protocols import recordings
+from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.chat_normal import (
-    Identity,
     StreamNormaliser,
     finish_reason,
     normal_reply,
@@ -17,7 +17,7 @@ from tollbridge.protocols.chat_normal import (
 )
 from tollbridge.protocols.chat_stream import ChatTap
 
-WHO = Identity(id="chatcmpl-own", created_s=1_700_000_000, model="own-model")
+WHO = Identity(id="own", created_s=1_700_000_000, model="own-model")
 
 
 def run(pieces, *, want_usage=True, identity=WHO, copies=1):

@@ -12,7 +12,7 @@ from tollbridge.catalog.prices import Rates
 from tollbridge.core.metrics import Metrics
 from tollbridge.core.money import Multiplier
 from tollbridge.core.settings import Settings
-from tollbridge.protocols.chat_normal import Identity
+from tollbridge.protocols.answer import Identity
 from tollbridge.relay.outlet import Outlet
 from tollbridge.relay.purses import Purses
 from tollbridge.relay.reserve import Reserve

@@ -7,11 +7,11 @@ import pytest
 
 from tests.relay.calls import account
 from tollbridge.core.errors import Surface
-from tollbridge.protocols.chat_normal import Identity
+from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.json_peek import FieldError, peek
 from tollbridge.relay.dialects import CHAT, COMPLETIONS, Dialect, Wish
 
-IDENTITY = Identity("chatcmpl-1", 1_700_000_000, "gpt-test")
+IDENTITY = Identity("1", 1_700_000_000, "gpt-test")
 STRICT, COMPATIBLE = account(), account(compatible=True)
 MESSAGES = [{"role": "user", "content": "hello"}]
 

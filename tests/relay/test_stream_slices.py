@@ -8,7 +8,7 @@ import pytest
 from tests.relay.paper import REFUSED
 from tests.relay.sliced import SlicedScene
 from tests.relay.upstreamed import COMMENT, DONE, FINISH, OPENING, frame, said
-from tollbridge.protocols.chat_normal import Identity
+from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.stream import End
 from tollbridge.storage.ledger_items import Update

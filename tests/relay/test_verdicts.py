@@ -3,7 +3,7 @@
 import pytest
 
 from tollbridge.core.errors import Kind
-from tollbridge.protocols.chat import UpstreamFault
+from tollbridge.protocols.facts import UpstreamFault
 from tollbridge.relay.verdicts import of_complaint, of_empty, of_failure, of_status
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
 from tollbridge.upstreams.openai_errors import UpstreamComplaint

@@ -9,7 +9,7 @@ import msgspec
 from tests.relay.calls import admitted, chat, visitor_of
 from tests.relay.paper import no_budgets, paper_ledger
 from tollbridge.core.settings import Settings
-from tollbridge.protocols.chat_normal import Identity
+from tollbridge.protocols.answer import Identity
 from tollbridge.relay.checkpoint import Checkpoints
 from tollbridge.relay.dialects import CHAT
 from tollbridge.relay.outlet import Outlet

@@ -11,8 +11,8 @@ import msgspec
 
 from tollbridge.protocols.chat_quick import quick_facts
 from tollbridge.protocols.chat_usage import usage_from
+from tollbridge.protocols.facts import ReplyFacts, decoded, fault_from, text_or_none
 from tollbridge.protocols.json_peek import FieldError, PeekError, RangeError, TopLevel, peek
-from tollbridge.protocols.usage import Usage
 
 LimitField = Literal["max_completion_tokens", "max_tokens"]
 
@@ -50,31 +50,6 @@ class ChatAsk(msgspec.Struct, frozen=True, gc=False):
     modalities: tuple[str, ...]
     has_tools: bool
     web_search: bool
-
-
-class UpstreamFault(msgspec.Struct, frozen=True, gc=False):
-    """An error that an upstream wrote into an answer with status 200."""
-
-    type: str
-    code: str
-    message: str
-    status: int | None = None
-    """The HTTP status that the fault names for itself, if it does."""
-
-
-class ReplyFacts(msgspec.Struct, frozen=True, gc=False):
-    """What the meter needs to know of a whole answer."""
-
-    model: str | None = None
-    usage: Usage | None = None
-    usage_seen: bool = False
-    finished: bool = False
-    """Every choice has a finish reason."""
-    empty: bool = True
-    """No text, tool call, reasoning, refusal, image or audio."""
-    text_bytes: int = 0
-    """UTF-8 bytes of text, reasoning, refusals, tool names and arguments (for estimates)."""
-    error: UpstreamFault | None = None
 
 
 def read_ask(top: TopLevel) -> ChatAsk:
@@ -217,20 +192,6 @@ def read_reply(body: bytes) -> ReplyFacts:
     )
 
 
-def decoded(body: bytes) -> dict[str, Any] | None:
-    """Return a JSON object as a dict, None for anything else (broken or absurdly deep JSON too)."""
-    try:
-        value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def text_or_none(value: object) -> str | None:
-    """Return the value when it is a non-empty string."""
-    return value if isinstance(value, str) and value else None
-
-
 def has_content(message: dict[str, Any]) -> bool:
     """Say whether a message or delta carries anything produced (money.md, "empty answer")."""
     for name in _PRODUCED:  # noqa: SIM110 (a generator would cost as much as reading the reply)
@@ -278,25 +239,3 @@ _READABLE: Final = (
     "input",
     "summary",
 )
-
-
-def fault_from(error: object) -> UpstreamFault | None:
-    """Read the value of an `error` field, in whatever shape vendors write it; None when it is empty."""
-    if not error:
-        return None
-    if not isinstance(error, dict):
-        return UpstreamFault(type="", code="", message=error if isinstance(error, str) else "")
-    code = error.get("code")
-    status = next(
-        (n for n in (error.get("status"), error.get("status_code"), code) if _is_status(n)), None
-    )
-    return UpstreamFault(
-        type=text_or_none(error.get("type")) or "",
-        code=str(code) if isinstance(code, (str, int)) else "",
-        message=text_or_none(error.get("message")) or "",
-        status=status,
-    )
-
-
-def _is_status(value: object) -> bool:
-    return type(value) is int and 400 <= value <= 599

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from tollbridge.protocols.chat import decoded, text_or_none
-from tollbridge.protocols.chat_normal import Identity
+from tollbridge.protocols.answer import Identity
+from tollbridge.protocols.chat_normal import chat_id
 from tollbridge.protocols.delta_shape import produced_bytes
+from tollbridge.protocols.facts import decoded, text_or_none
 from tollbridge.protocols.sse import Framer, data_of
 from tollbridge.protocols.usage import Usage
 
@@ -80,7 +81,7 @@ def _head(first: dict[str, Any], identity: Identity, kind: str) -> dict[str, Any
     created = first.get("created")
     model = None if identity.renamed else text_or_none(first.get("model"))
     return {
-        "id": text_or_none(first.get("id")) or identity.id,
+        "id": text_or_none(first.get("id")) or chat_id(identity),
         "object": kind,
         "created": created if type(created) is int else identity.created_s,
         "model": model or identity.model,

@@ -27,8 +27,9 @@ from typing import Any, Final
 
 import msgspec
 
-from tollbridge.protocols.chat import decoded, text_or_none
+from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.chat_usage import usage_from
+from tollbridge.protocols.facts import decoded, text_or_none
 
 Json = dict[str, Any]
 
@@ -38,16 +39,6 @@ _CHOICE_FIELDS: Final = frozenset(
     {"index", "delta", "finish_reason", "native_finish_reason", "logprobs"}
 )
 _DONE: Final = b"data: [DONE]\n\n"
-
-
-class Identity(msgspec.Struct, frozen=True, gc=False):
-    """What an answer is called where the upstream does not say."""
-
-    id: str
-    created_s: int
-    model: str
-    renamed: bool = False
-    """The model is mapped: `model` is the client's name and replaces the upstream's."""
 
 
 class _Call:
@@ -165,7 +156,7 @@ class StreamNormaliser:
         return {"role": "assistant", **delta}
 
     def _call(self, entry: Json, state: _Choice) -> Json:
-        prefix = self._head["id"] if self._head else self._identity.id
+        prefix = self._head["id"] if self._head else chat_id(self._identity)
         call, new = state.call_for(entry, prefix)
         told = {
             key: value
@@ -283,11 +274,16 @@ def arguments_text(given: object) -> str:
     return msgspec.json.encode(given).decode()
 
 
+def chat_id(identity: Identity) -> str:
+    """Return the id of an answer whose upstream gave none."""
+    return f"chatcmpl-{identity.id}"
+
+
 def _head(given: Json, identity: Identity, kind: str) -> Json:
     created = given.get("created")
     model = None if identity.renamed else text_or_none(given.get("model"))
     return {
-        "id": text_or_none(given.get("id")) or identity.id,
+        "id": text_or_none(given.get("id")) or chat_id(identity),
         "object": kind,
         "created": created if type(created) is int else identity.created_s,
         "model": model or identity.model,

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import msgspec
 
-from tollbridge.protocols.chat import UpstreamFault, decoded, fault_from, has_content, text_or_none
+from tollbridge.protocols.chat import has_content
 from tollbridge.protocols.chat_length import finished_in
 from tollbridge.protocols.chat_normal import StreamNormaliser
 from tollbridge.protocols.chat_usage import merge_usage, usage_from
 from tollbridge.protocols.delta_shape import DeltaShape, learn_shape, produced_bytes
+from tollbridge.protocols.facts import UpstreamFault, decoded, fault_from, text_or_none
 from tollbridge.protocols.json_peek import PeekError, peek
 from tollbridge.protocols.sse import Framer, FrameTooLarge, data_of, event_of
 from tollbridge.protocols.usage import Usage

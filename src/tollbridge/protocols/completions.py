@@ -9,20 +9,11 @@ from typing import Any, Final
 
 import msgspec
 
-from tollbridge.protocols.chat import (
-    COPIES_MAX,
-    ReplyFacts,
-    asks_usage,
-    decoded,
-    fault_from,
-    limit_edits,
-    ranged,
-    text_or_none,
-    usage_wanted,
-)
+from tollbridge.protocols.answer import Identity
+from tollbridge.protocols.chat import COPIES_MAX, asks_usage, limit_edits, ranged, usage_wanted
 from tollbridge.protocols.chat_length import ending
-from tollbridge.protocols.chat_normal import Identity
 from tollbridge.protocols.chat_usage import usage_from
+from tollbridge.protocols.facts import ReplyFacts, decoded, fault_from, text_or_none
 from tollbridge.protocols.json_peek import FieldError, RangeError, TopLevel
 from tollbridge.protocols.usage import Usage
 

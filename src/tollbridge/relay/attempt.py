@@ -11,8 +11,8 @@ from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.settings import Settings
 from tollbridge.core.telemetry import Metrics
-from tollbridge.protocols.chat import ReplyFacts
-from tollbridge.protocols.chat_normal import Identity
+from tollbridge.protocols.answer import Identity
+from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.relay.call import Call
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
@@ -197,7 +197,7 @@ class Attempts:
 
 def identity_of(call: Call) -> Identity:
     """Return what an answer is called where a compatible upstream does not say."""
-    return Identity(f"chatcmpl-{call.tid}", call.at_ms // 1000, call.ask.model)
+    return Identity(call.tid, call.at_ms // 1000, call.ask.model)
 
 
 def _judge(pump: StreamPump) -> Verdict | None:

@@ -9,10 +9,12 @@ from typing import NamedTuple, Protocol, cast
 from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import Surface
 from tollbridge.protocols import chat, chat_length, completions
-from tollbridge.protocols.chat import ChatAsk, ReplyFacts
-from tollbridge.protocols.chat_normal import Identity, StreamNormaliser, normal_reply
+from tollbridge.protocols.answer import Identity
+from tollbridge.protocols.chat import ChatAsk
+from tollbridge.protocols.chat_normal import StreamNormaliser, normal_reply
 from tollbridge.protocols.chat_stream import ChatTap
 from tollbridge.protocols.completions import CompletionAsk
+from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.protocols.json_peek import TopLevel
 from tollbridge.protocols.usage import Usage
 

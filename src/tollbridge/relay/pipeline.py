@@ -16,7 +16,7 @@ from tollbridge.core.telemetry import Metrics, get_logger
 from tollbridge.identity.keys import KeyStore
 from tollbridge.notify.kinds import Kind as Alert
 from tollbridge.notify.kinds import of_wallet
-from tollbridge.protocols.chat import ReplyFacts
+from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.relay import gate
 from tollbridge.relay.attempt import Attempts, identity_of
 from tollbridge.relay.call import Call

@@ -7,7 +7,7 @@ client's, everything else is tried elsewhere. Pure.
 from dataclasses import dataclass
 
 from tollbridge.core.errors import ApiError, Kind, clean_upstream_message
-from tollbridge.protocols.chat import UpstreamFault
+from tollbridge.protocols.facts import UpstreamFault
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
 from tollbridge.upstreams.openai_errors import UpstreamComplaint
 
