@@ -106,7 +106,10 @@ class ReasoningEnd(msgspec.Struct, frozen=True):
 
 
 class CallStart(msgspec.Struct, frozen=True):
-    """A tool call begins; `key` tells the calls of one answer apart."""
+    """A tool call begins; `key` tells the calls of one answer apart.
+
+    `namespace` is the group that the client's tool stands in, where its protocol has such.
+    """
 
     key: int
     id: str
@@ -114,6 +117,7 @@ class CallStart(msgspec.Struct, frozen=True):
     custom: bool = False
     carrier: Carrier | None = None
     choice: int = 0
+    namespace: str = ""
 
 
 class CallArguments(msgspec.Struct, frozen=True, gc=False):

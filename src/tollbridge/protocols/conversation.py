@@ -111,12 +111,13 @@ class Call(msgspec.Struct, kw_only=True):
     """A tool call of the model.
 
     `arguments` is JSON text, or free text for a `custom` tool. `id` is empty where the protocol
-    gave none.
+    gave none. `namespace` as that of the tool.
     """
 
     id: str
     name: str
     arguments: str
+    namespace: str = ""
     custom: bool = False
     carrier: Carrier | None = None
     cache: Json | None = None
@@ -129,6 +130,7 @@ class Result(msgspec.Struct, kw_only=True):
     call_id: str
     parts: list["Part"]
     name: str = ""
+    namespace: str = ""
     failed: bool = False
     custom: bool = False
     cache: Json | None = None
