@@ -1,6 +1,6 @@
-"""Owns the arithmetic of a chat completion's `usage` object: vendor figures in, Usage out.
+"""Owns the arithmetic of a chat completion's `usage` object: vendor figures in, Usage out, and back.
 
-It takes any JSON and never raises: what does not add up is corrected and flagged as clamped
+Reading takes any JSON and never raises: what does not add up is corrected and flagged as clamped
 (money.md, "Buckets"; protocols.md 2.1). Must not know where the object was found.
 """
 
@@ -74,6 +74,29 @@ def usage_from(fields: Any) -> Usage | None:
         image_output=image_out,
         clamped=bool(odd),
     )
+
+
+def usage_fields(usage: Usage) -> dict[str, Any]:
+    """Return the `usage` object that says these buckets (protocols.md 6.3)."""
+    sent = usage.tokens_in()
+    made = usage.output + usage.audio_output + usage.image_output
+    prompt = {
+        "cached_tokens": usage.cache_read,
+        "cache_write_tokens": usage.cache_write_5m + usage.cache_write_1h,
+        "audio_tokens": usage.audio_input,
+    }
+    completion = {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.audio_output}
+    if usage.image_input:
+        prompt["image_tokens"] = usage.image_input
+    if usage.image_output:
+        completion["image_tokens"] = usage.image_output
+    return {
+        "prompt_tokens": sent,
+        "completion_tokens": made,
+        "total_tokens": sent + made,
+        "prompt_tokens_details": prompt,
+        "completion_tokens_details": completion,
+    }
 
 
 def _output(sent: int, made: int, reasoning: int, total: int, odd: list[str]) -> int:
