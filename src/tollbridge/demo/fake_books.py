@@ -8,6 +8,7 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -17,11 +18,21 @@ from tollbridge.demo.fake_script import Ask, Script
 _CALLS_KEPT = 5_000
 _SMALL_BODY = 4_096
 _LARGE_BODIES_KEPT = 16
+_RESPONSES_KEPT = 1_000
+_BEARER = "authorization"
+_PLACES = {
+    b"authorization": _BEARER,
+    b"x-api-key": "x-api-key",
+    b"x-goog-api-key": "x-goog-api-key",
+}
 
 
 @dataclass(slots=True)
 class Call:
-    """One call as it was received and what became of it. State: running, done or aborted."""
+    """One call as it was received and what became of it. State: running, done or aborted.
+
+    `place` is where its secret stood: a header's name, or `key` in the query, or nothing.
+    """
 
     path: str
     secret: str
@@ -33,6 +44,9 @@ class Call:
     status: int = 0
     tokens_out: int = 0
     state: str = "running"
+    method: str = "POST"
+    query: str = ""
+    place: str = ""
 
     def header(self, name: bytes) -> str:
         """Return the first header of that lower-case name, or nothing."""
@@ -46,7 +60,9 @@ class Call:
         ask = self.ask or Ask()
         kept = len(self.body) == self.body_bytes
         return {
+            "method": self.method,
             "path": self.path,
+            "query": self.query,
             "authorization": self.header(b"authorization"),
             "headers": [name.decode("latin-1") for name, _ in self.headers],
             "model": ask.model,
@@ -80,17 +96,25 @@ class Books:
     large: deque[Call] = field(default_factory=lambda: deque(maxlen=_LARGE_BODIES_KEPT))
     accounts: dict[str, AccountScript] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
+    responses: dict[tuple[str, str], bytes] = field(default_factory=dict)
     by_model: Counter[str] = field(default_factory=Counter)
     count: int = 0
     tokens_out: int = 0
     open_streams: int = 0
     aborted: int = 0
 
-    def receive(self, path: str, headers: list[tuple[bytes, bytes]], body: bytes) -> Call:
-        """Enter a call; its secret is the bearer's, or empty."""
-        secret = next((value for name, value in headers if name == b"authorization"), b"")
-        bearer = secret.decode("latin-1").removeprefix("Bearer ")
-        call = Call(path, bearer, tuple(headers), body, len(body))
+    def receive(
+        self,
+        path: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        method: str = "POST",
+        query: str = "",
+    ) -> Call:
+        """Enter a call; its secret is the bearer's or the key's of a header or the query, or empty."""
+        place, secret = _secret(headers, query)
+        call = Call(path, secret, tuple(headers), body, len(body))
+        call.method, call.query, call.place = method, query, place
         if len(body) > _SMALL_BODY:
             if len(self.large) == _LARGE_BODIES_KEPT:
                 self.large[0].body = b""
@@ -123,12 +147,23 @@ class Books:
             account.times -= 1
         return account.script
 
+    def keep(self, secret: str, name: str, body: bytes) -> None:
+        """Store a response that its account may ask for later; the oldest ones are forgotten."""
+        self.responses[secret, name] = body
+        if len(self.responses) > _RESPONSES_KEPT:
+            del self.responses[next(iter(self.responses))]
+
+    def kept(self, secret: str, name: str) -> bytes | None:
+        """Return a stored response of an account."""
+        return self.responses.get((secret, name))
+
     def reset(self) -> None:
         """Forget everything but the streams that are still open."""
         self.calls.clear()
         self.large.clear()
         self.accounts.clear()
         self.recordings.clear()
+        self.responses.clear()
         self.by_model.clear()
         self.count = self.tokens_out = self.aborted = 0
 
@@ -147,3 +182,18 @@ class Books:
         """Return the metadata of the last calls as a JSON list, oldest first."""
         shown = list(self.calls)[max(0, len(self.calls) - count) :]
         return msgspec.json.encode([call.facts() for call in shown])
+
+
+def _secret(headers: list[tuple[bytes, bytes]], query: str) -> tuple[str, str]:
+    """Return where a call's secret stands, and the secret; the bearer's comes before the others."""
+    place, secret = "", b""
+    for name, value in headers:
+        found = _PLACES.get(name)
+        if found is not None:
+            place, secret = found, value
+            if found is _BEARER:
+                break
+    if query and not place:
+        keys = parse_qs(query).get("key")
+        return ("key", keys[0]) if keys else ("", "")
+    return place, secret.decode("latin-1").removeprefix("Bearer ")

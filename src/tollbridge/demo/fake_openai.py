@@ -5,10 +5,11 @@ Pure: values in, bytes out. It must not know of HTTP, sockets or time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from tollbridge.demo.fake_script import Answer, Script, pieces
+from tollbridge.demo.fake_script import TOOL, Answer, Script, pieces
 
 _type_of_status = {
     400: "invalid_request_error",
@@ -19,7 +20,6 @@ _type_of_status = {
 }
 _code_of_status = {401: "invalid_api_key", 404: "model_not_found", 429: "rate_limit_exceeded"}
 _encode = msgspec.json.encode
-_TOOL = "look_up"
 DONE = b"data: [DONE]\n\n"
 
 
@@ -78,7 +78,12 @@ def usage(script: Script, answer: Answer) -> dict[str, object] | None:
             "total_tokens": prompt + completion,
         }
     reasoning = answer.reasoning * answer.choices
-    return _usage(prompt, completion, prompt + completion, answer.cached_tokens, reasoning)
+    told = _usage(prompt, completion, prompt + completion, answer.cached_tokens, reasoning)
+    written = script.cache_write_tokens + script.cache_write_1h_tokens
+    if written:
+        room = prompt - answer.cached_tokens
+        told["prompt_tokens_details"]["cache_write_tokens"] = min(written, room)
+    return told
 
 
 def unary(shape: Shape) -> bytes:
@@ -207,13 +212,11 @@ def _tool_call(at: int, arguments: str) -> dict[str, object]:
     return {
         "id": f"call_fake{at}",
         "type": "function",
-        "function": {"name": _TOOL, "arguments": arguments},
+        "function": {"name": TOOL, "arguments": arguments},
     }
 
 
-def _usage(
-    prompt: int, completion: int, total: int, cached: int, reasoning: int
-) -> dict[str, object]:
+def _usage(prompt: int, completion: int, total: int, cached: int, reasoning: int) -> dict[str, Any]:
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,

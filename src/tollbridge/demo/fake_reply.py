@@ -4,20 +4,21 @@ Pure: values in, bytes out. It must not know of sockets, nor of any vendor's JSO
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
 
-from tollbridge.demo.fake_openai import Event, error_body, stream_error
+from tollbridge.demo.fake_errors import OPENAI, Tongue, broken_chat
+from tollbridge.demo.fake_openai import Event
 from tollbridge.demo.fake_script import Script
 
 _GZIP_WINDOW = 31
 _FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive"})
 _FLOOD_LINE = b"x-fake-flood-%d: " + b"f" * 80 + b"\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
-_JSON = b"content-type: application/json\r\n"
-_SSE = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
+JSON = b"content-type: application/json\r\n"
+SSE = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
 _status_lines = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status, status.phrase.encode()) for status in HTTPStatus
 }
@@ -56,7 +57,7 @@ class Cut(Exception):
 
 def json_reply(status: int, body: bytes, headers: bytes = b"") -> Reply:
     """Return a plain JSON answer."""
-    return Reply(head(status, _JSON + headers, len(body)) + body, status=status)
+    return Reply(head(status, JSON + headers, len(body)) + body, status=status)
 
 
 def head(status: int, headers: bytes, length: int | None) -> bytes:
@@ -75,12 +76,13 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-def refusal(script: Script, message: str) -> Reply:
-    """Return the scripted failure: an OpenAI-shaped error, or a redirect."""
-    headers = _extra_headers(script)
-    if script.retry_after is not None:
+def refusal(script: Script, message: str, tongue: Tongue = OPENAI) -> Reply:
+    """Return the scripted failure in a vendor's own words."""
+    headers = _extra_headers(script) + tongue.headers
+    if script.retry_after is not None and tongue.waits:
         headers += b"retry-after: %d\r\n" % script.retry_after
-    reply = json_reply(script.status, error_body(script.status, message), headers)
+    body = tongue.error(script.status, script.error_text or message, script)
+    reply = json_reply(script.status, body, headers)
     return Reply(reply.first, delay_ms=script.delay_ms, status=script.status)
 
 
@@ -92,9 +94,9 @@ def redirect(script: Script) -> Reply:
     )
 
 
-def unary(script: Script, body: bytes, tokens: int) -> Reply:
-    """Return a whole JSON answer with the script's faults."""
-    headers = _JSON + _extra_headers(script)
+def unary(script: Script, body: bytes, tokens: int, kind: bytes = JSON) -> Reply:
+    """Return a whole answer, JSON unless its headers say otherwise, with the script's faults."""
+    headers = kind + _extra_headers(script)
     if script.gzip:
         body = _Gzip().squeeze(body, last=True)
         headers += b"content-encoding: gzip\r\n"
@@ -105,10 +107,18 @@ def unary(script: Script, body: bytes, tokens: int) -> Reply:
     return Reply(first, tokens=tokens, delay_ms=script.delay_ms, reset=cut, close=lie != 0)
 
 
-def streamed(script: Script, events: Iterable[Event]) -> Reply:
-    """Return an SSE answer with the script's faults; each event is one HTTP chunk."""
-    headers = _SSE + _extra_headers(script)
-    steps = _joined(_faulty(iter(events), script), script.coalesce)
+def streamed(
+    script: Script,
+    events: Iterable[Event],
+    broken: Callable[[Script], Event] = broken_chat,
+    kind: bytes = SSE,
+) -> Reply:
+    """Return a stream with the script's faults; each event is one HTTP chunk.
+
+    `broken` makes the event with which the vendor breaks a stream.
+    """
+    headers = kind + _extra_headers(script)
+    steps = _joined(_faulty(_paused(iter(events), script), script, broken), script.coalesce)
     if script.gzip:
         headers += b"content-encoding: gzip\r\n"
         steps = _squeezed(steps)
@@ -137,24 +147,47 @@ def recorded(recording: Recording, script: Script) -> Reply:
 
 
 def recording(status: int, headers: Mapping[str, str], chunks: Iterable[bytes]) -> Recording:
-    """Build a recording; headers that frame a message are dropped, as the framing is made anew."""
+    """Build a recording; headers that frame a message are dropped, as the framing is made anew.
+
+    It is chunked when it was, or when it is an event stream.
+    """
     kept = [
         (name.lower(), value) for name, value in headers.items() if name.lower() not in _FRAMING
     ]
     lines = b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in kept)
-    streamed = any(name == "content-type" and "event-stream" in value for name, value in kept)
+    streamed = any(
+        (name.lower(), value) == ("transfer-encoding", "chunked")
+        or (name.lower() == "content-type" and "event-stream" in value)
+        for name, value in headers.items()
+    )
     return Recording(status, lines, tuple(part for part in chunks if part), streamed)
 
 
 def _extra_headers(script: Script) -> bytes:
-    return b"".join(_FLOOD_LINE % index for index in range(script.header_flood))
+    if not script.headers and not script.header_flood:
+        return b""
+    own = b"".join(f"{name}: {value}\r\n".encode() for name, value in script.headers.items())
+    return own + b"".join(_FLOOD_LINE % index for index in range(script.header_flood))
 
 
-def _faulty(events: Iterator[Event], script: Script) -> Iterator[Event]:
+def _paused(events: Iterator[Event], script: Script) -> Iterator[Event]:
+    """Put the one scripted silence before its event."""
+    return events if script.pause_after is None else _silence(events, script, script.pause_after)
+
+
+def _silence(events: Iterator[Event], script: Script, before: int) -> Iterator[Event]:
+    for at, event in enumerate(events):
+        pause = script.pause_ms if at == before else 0
+        yield Event(event.data, event.tokens, event.pause_ms + pause)
+
+
+def _faulty(
+    events: Iterator[Event], script: Script, broken: Callable[[Script], Event]
+) -> Iterator[Event]:
     """Break the stream after the scripted number of events, by an error event or by a cut."""
     if script.error_event_after is not None:
         yield from islice(events, script.error_event_after)
-        yield stream_error()
+        yield broken(script)
     elif script.cut_after is not None:
         yield from islice(events, script.cut_after)
         raise Cut

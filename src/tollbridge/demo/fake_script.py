@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain, cycle, islice, pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -16,11 +16,27 @@ _BYTES_PER_TOKEN = 4
 _MAX_CHOICES = 128
 _TOKEN = re.compile(r"\s*\S+")
 
+TOOL = "look_up"
+"""The tool that is called when nobody says which."""
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=10_000_000)]
+Stop = Literal["length", "context", "refusal", "filter", "sequence", "pause", "fault"]
+
+
+Asked = TypeVar("Asked")
 
 
 class BadAsk(ValueError):
     """The call cannot be answered; the text says why and never repeats the body."""
+
+
+class ScriptedCall(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A tool call that the model shall make; `arguments` are an object, or text sent as it is."""
+
+    name: str = TOOL
+    arguments: dict[str, Any] | str = "{}"
+    id: str = ""
+    custom: bool = False
 
 
 class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +46,14 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     them; `events` spreads the visible tokens over that many content events. `cut_after` and
     `error_event_after` count all events of a stream, the role event included. `cut_body` counts
     bytes of a unary body; `content_length_lie` is added to the true length; times are in ms.
+
+    `tool_calls` makes that many calls of `look_up`, the first with the text as its arguments;
+    `calls` makes these calls after the text. `thought` is reasoning that is shown, "" none even if
+    it was asked for. `stop` says in neutral words why the answer ends, `finish` in the vendor's.
+    Cache writes and reads are inside `prompt_tokens`. `error_kind` and `error_text` replace the
+    vendor's usual words in refusals and in error events; `error_form` is how the Responses API
+    breaks a stream. `pings` keep-alives follow each content event; one silence of `pause_ms` comes
+    before event `pause_after`. `model` is the name of the model that says it answered.
     """
 
     tokens: Count | None = None
@@ -63,6 +87,54 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     replay: str | None = None
     hang: bool = False
     tag: str = ""
+    thought: str | None = None
+    redacted: bool = False
+    calls: tuple[ScriptedCall, ...] = ()
+    images: Count = 0
+    stop: Stop | None = None
+    finish: str | None = None
+    cache_write_tokens: Count = 0
+    cache_write_1h_tokens: Count = 0
+    tool_prompt_tokens: Count = 0
+    start_tokens: Count | None = None
+    searches: Count = 0
+    tier: str | None = None
+    model: str | None = None
+    pings: Count = 0
+    pause_after: Count | None = None
+    pause_ms: Count = 0
+    error_kind: str | None = None
+    error_text: str | None = None
+    error_form: Literal["nested", "flat", "failed"] = "nested"
+    seconds: Count | None = None
+    headers: dict[str, str] = {}
+
+    @property
+    def rich(self) -> bool:
+        """Whether it asks for more than text, counts and faults."""
+        return (
+            self.thought is not None
+            or bool(self.calls)
+            or bool(self.images)
+            or self.stop is not None
+            or self.finish is not None
+            or self.tier is not None
+            or self.model is not None
+        )
+
+    @property
+    def decides(self) -> bool:
+        """Whether it says what the model says, so that the request's wishes do not."""
+        return (
+            self.text is not None
+            or self.tokens is not None
+            or self.events is not None
+            or bool(self.calls)
+            or bool(self.tool_calls)
+            or bool(self.images)
+            or self.stop is not None
+            or self.empty
+        )
 
 
 class StreamOptions(msgspec.Struct, frozen=True):
@@ -83,7 +155,16 @@ class Ask(msgspec.Struct, frozen=True):
     messages: msgspec.Raw = msgspec.Raw()
     prompt: msgspec.Raw = msgspec.Raw()
     tools: msgspec.Raw = msgspec.Raw()
+    tool_choice: msgspec.Raw = msgspec.Raw()
+    parallel_tool_calls: bool | None = None
+    response_format: msgspec.Raw = msgspec.Raw()
+    modalities: msgspec.Raw = msgspec.Raw()
     fake: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def wishes(self) -> bool:
+        """Whether it asks for tools, a format or modalities, not just for text."""
+        return bool(len(self.tools) or len(self.response_format) or len(self.modalities))
 
     @property
     def include_usage(self) -> bool:
@@ -128,8 +209,13 @@ _PLAIN = Script()
 
 def read_ask(body: bytes) -> Ask:
     """Read a call's body; BadAsk when it is not JSON or a field that is read has a wrong type."""
+    return decoded(_ask_decoder, body)
+
+
+def decoded(decoder: msgspec.json.Decoder[Asked], body: bytes) -> Asked:
+    """Decode a body; BadAsk when it is not JSON or a field that is read has a wrong type."""
     try:
-        return _ask_decoder.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise BadAsk(str(error)) from None
     except (msgspec.DecodeError, RecursionError):
@@ -138,13 +224,17 @@ def read_ask(body: bytes) -> Ask:
 
 def read_script(ask: Ask, defaults: Mapping[str, object] | None = None) -> Script:
     """Return the call's script laid over the defaults; BadAsk when either has a wrong field."""
-    raw = bytes(ask.fake)
+    return script_of(bytes(ask.fake), defaults)
+
+
+def script_of(raw: bytes, defaults: Mapping[str, object] | None = None) -> Script:
+    """Return a script of JSON bytes, or of none, laid over the defaults; BadAsk as above."""
     try:
         if not defaults:
             return _script_decoder.decode(raw) if raw else _PLAIN
         own: dict[str, object] = msgspec.json.decode(raw, type=dict[str, object]) if raw else {}
         return msgspec.convert({**defaults, **own}, Script)
-    except msgspec.ValidationError as error:
+    except msgspec.MsgspecError as error:
         raise BadAsk(f"fake: {error}") from None
 
 
@@ -177,14 +267,20 @@ def pieces(tokens: tuple[str, ...], events: int | None) -> list[tuple[str, int]]
 def _wanted_tokens(ask: Ask, script: Script) -> tuple[str, ...]:
     if script.empty:
         return ()
-    text = script.text if script.text is not None else _greeting(ask.model)
-    words = _TOKEN.findall(text)
+    text = script.text if script.text is not None else greeting(ask.model)
     count = script.tokens if script.tokens is not None else script.events
+    return words_of(text, count)
+
+
+def words_of(text: str, count: int | None = None) -> tuple[str, ...]:
+    """Cut a text into tokens, each a word with the space before it; repeated up to a count."""
+    words = _TOKEN.findall(text)
     if count is None or not words:
         return tuple(words)
     again = [" " + words[0].lstrip(), *words[1:]]
     return tuple(islice(chain(words, cycle(again)), count))
 
 
-def _greeting(model: str) -> str:
+def greeting(model: str) -> str:
+    """Return what the model says when nobody tells it what to say."""
     return f"Hello! I am {model}, or rather a friendly stand-in for it. Every word here counts as one token."

@@ -1,8 +1,9 @@
 """Owns the pretend vendor: a small HTTP server on loopback that answers as its callers script it.
 
 It serves the demonstration, the tests and the benchmark, so it is real (sockets, HTTP, streams)
-and cheap. It must not know of the gateway. What it answers: `fake_script`, `fake_openai`,
-`fake_reply`; what it remembers: `fake_books`; how it is steered from outside: `fake_control`.
+and cheap. It must not know of the gateway. Plain chats are the hot path and are answered here, all
+other surfaces by `fake_route`. What it remembers: `fake_books`; how it is steered from outside:
+`fake_control`.
 """
 
 import argparse
@@ -18,19 +19,21 @@ import httptools
 import uvloop
 
 from tollbridge.core.clock import now_ms
-from tollbridge.demo import fake_openai, fake_reply
+from tollbridge.demo import fake_chat, fake_openai, fake_reply, fake_route
 from tollbridge.demo.fake_books import Books, Call
 from tollbridge.demo.fake_control import CONTROL, control
+from tollbridge.demo.fake_errors import OPENAI
+from tollbridge.demo.fake_fate import fate, refused
 from tollbridge.demo.fake_openai import Event, Shape
 from tollbridge.demo.fake_reply import Reply
 from tollbridge.demo.fake_script import Ask, BadAsk, Script, answer, read_ask, read_script
+from tollbridge.demo.fake_speech import Talk, speak
 
 _CHAT = "/v1/chat/completions"
 _COMPLETIONS = "/v1/completions"
 _PATHS = frozenset({_CHAT, _COMPLETIONS})
 _EVENTS_A_TURN = 64
 _MS = 1_000
-_OK = 200
 _RESET_AFTER_MS = 20
 _LINGER_NONE = struct.pack("ii", 1, 0)
 
@@ -65,37 +68,27 @@ class FakeUpstream:
     def reply(self, call: Call, body: bytes) -> Reply:
         """Return the answer to a call and note in the books what the call asked for."""
         if call.path not in _PATHS:
-            text = f"Unknown request URL: POST {call.path}."
-            return fake_reply.json_reply(404, fake_openai.error_body(404, text))
-        if not call.secret:
-            text = "You didn't provide an API key."
-            return fake_reply.json_reply(401, fake_openai.error_body(401, text))
+            return fake_route.answered(self.books, call, body)
+        if call.place != "authorization":
+            return refused(OPENAI, 401, "You didn't provide an API key.")
         try:
             ask = read_ask(body)
             script = read_script(ask, self.books.defaults(call.secret))
         except BadAsk as error:
-            return fake_reply.json_reply(400, fake_openai.error_body(400, str(error)))
+            return refused(OPENAI, 400, str(error))
         self.books.describe(call, ask, script)
         return self._scripted(call, ask, script)
 
     def _scripted(self, call: Call, ask: Ask, script: Script) -> Reply:
-        if script.hang:
-            return Reply(b"", hang=True)
-        if script.redirect:
-            return fake_reply.redirect(script)
-        if script.status != _OK:
-            message = f"Scripted failure with status {script.status}."
-            read = bytes(ask.messages) + bytes(ask.prompt)
-            return fake_reply.refusal(
-                script, f"{message} You sent: {read.decode()}" if script.echo else message
-            )
-        if script.replay is not None:
-            return self._replayed(script, script.replay)
+        end = fate(self.books, script, (ask.messages, ask.prompt))
+        if end is not None:
+            return end
         chat = call.path == _CHAT
         missing = _missing(ask, chat=chat)
         if missing:
-            text = f"Missing required parameter: '{missing}'."
-            return fake_reply.json_reply(400, fake_openai.error_body(400, text))
+            return refused(OPENAI, 400, f"Missing required parameter: '{missing}'.")
+        if chat and (script.rich or (ask.wishes and not script.decides)):
+            return self._rich(ask, script)
         said = answer(ask, script)
         now = now_ms() // _MS
         shape = Shape(chat, ask.model, self.books.count, now, ask.include_usage, script, said)
@@ -103,12 +96,15 @@ class FakeUpstream:
             return fake_reply.streamed(script, fake_openai.stream(shape))
         return fake_reply.unary(script, fake_openai.unary(shape), said.completion_tokens)
 
-    def _replayed(self, script: Script, name: str) -> Reply:
-        stored = self.books.recordings.get(name)
-        if stored is None:
-            text = f"fake.replay: no recording {name!r} is stored."
-            return fake_reply.json_reply(400, fake_openai.error_body(400, text))
-        return fake_reply.recorded(stored, script)
+    def _rich(self, ask: Ask, script: Script) -> Reply:
+        """Answer a chat that wants more than text, or whose script does."""
+        wish, serial = fake_chat.wish_of(ask), self.books.count
+        said = speak(wish, script, serial)
+        talk = Talk(ask.model, script, said, serial, now_ms() // _MS)
+        if ask.stream:
+            events = fake_chat.stream(talk, wish.choices, include_usage=ask.include_usage)
+            return fake_reply.streamed(script, events)
+        return fake_reply.unary(script, fake_chat.unary(talk, wish.choices), said.counts.output)
 
 
 def _missing(ask: Ask, *, chat: bool) -> str:
@@ -187,7 +183,8 @@ class _Connection(asyncio.Protocol):
         if path.startswith(CONTROL):
             self._transport.write(control(books, path, query, body).first)
             return
-        self._call = books.receive(path, self._headers, body)
+        method = self._parser.get_method().decode("latin-1")
+        self._call = books.receive(path, self._headers, body, method, query)
         reply = self._reply = self._upstream.reply(self._call, body)
         self._call.status = reply.status
         if reply.events is not None:
