@@ -4,9 +4,12 @@ What holds in any order of events is in test_stream_orders.py.
 """
 
 import asyncio
+import socket
 import time
+from collections.abc import Callable
 
 import pytest
+import uvloop
 
 from tests.relay.upstreamed import (
     ANSWER,
@@ -22,6 +25,7 @@ from tests.relay.upstreamed import (
     said,
 )
 from tests.relay.visitor import Visitor
+from tollbridge.protocols.usage import Usage
 from tollbridge.relay.stream import End
 from tollbridge.storage.ledger_items import Update
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
@@ -119,6 +123,46 @@ async def test_time_in_which_we_stood_still_is_no_silence_of_the_upstream():
         scene.feed(USAGE, DONE)
         assert scene.pump.end_state is End.DONE
         assert scene.pump.tap.usage.output == 7
+
+
+class Reader(asyncio.Protocol):
+    """Does with what arrives what it is told, inside the loop's turn of input."""
+
+    def __init__(self, read: Callable[[bytes], None]) -> None:
+        self._read = read
+
+    def data_received(self, data: bytes) -> None:
+        self._read(data)
+
+
+async def usage_of_a_late_loop(late_s: float) -> Usage | None:
+    """Return what is known of a stream whose usage came while the loop stood still."""
+    loop = asyncio.get_running_loop()
+    upstream, vendor = socket.socketpair()
+    other, stopper = socket.socketpair()
+
+    def stop(_data: bytes) -> None:
+        # As if the process were stopped in its turn of input: this loop goes on with what is due.
+        vendor.send(USAGE + DONE)
+        time.sleep(0.05 + late_s)
+
+    async with Scene(finish_silence_s=0.05) as scene:
+        one, _ = await loop.create_connection(lambda: Reader(scene.feed), sock=upstream)
+        two, _ = await loop.create_connection(lambda: Reader(stop), sock=other)
+        scene.begin(said("one"), FINISH)
+        stopper.send(b"!")
+        await soon(scene.pump.ended)
+        for end in (one, two, vendor, stopper):
+            end.close()
+        await asyncio.sleep(0)
+        return scene.pump.tap.usage
+
+
+@pytest.mark.parametrize("late_s", [0.1, 0.5, 1.5])
+def test_what_lies_unread_when_the_silence_is_over_is_read_first(late_s):
+    usage = uvloop.run(usage_of_a_late_loop(late_s))
+    assert usage is not None
+    assert usage.output == 7
 
 
 @pytest.mark.parametrize(

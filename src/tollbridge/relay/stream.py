@@ -20,9 +20,9 @@ from tollbridge.upstreams.failures import Reason, UpstreamFailure
 _PRELUDE_MAX_BYTES = 256 * 1024
 _PRELUDE_MAX_PARTS = 64
 _PLAIN_MAX_BYTES = 1024 * 1024
-# A timer that is so late says that this process stood still; then it gets time to read.
-_STOOD_STILL_S = 1.0
-_READ_UP_S = 0.25
+# When a wait is over, what has come meanwhile may still lie unread: this process stood still, or
+# its loop looks at its timers first. So it reads up before anything is concluded.
+_READ_UP_S = 0.01
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -61,7 +61,7 @@ class StreamPump:
     """One attempt. `begun` resolves at first content or earlier end, `ended` at the end."""
 
     __slots__ = (
-        "_checkpoints", "_choked", "_cleared", "_due", "_full", "_loop", "_outlet", "_pace", "_paused",
+        "_checkpoints", "_choked", "_cleared", "_full", "_loop", "_outlet", "_pace", "_paused",
         "_plain", "_prelude", "_prelude_bytes", "_released", "_shown_bytes", "_timer", "_unpaid",
         "begun", "call", "drains", "end_state", "ended", "failure", "gone", "headers", "status",
         "tap",
@@ -85,7 +85,6 @@ class StreamPump:
         self._prelude_bytes = 0
         self._released = False
         self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
         self.tap = tap
         self.drains = drains
         self.gone = False
@@ -314,14 +313,12 @@ class StreamPump:
 
     def _arm(self, wait_s: float) -> None:
         self._disarm()
-        self._due = self._loop.time() + wait_s
-        self._timer = self._loop.call_later(wait_s, self._too_long)
+        self._timer = self._loop.call_later(wait_s, self._read_up)
+
+    def _read_up(self) -> None:
+        self._timer = self._loop.call_later(_READ_UP_S, self._too_long)
 
     def _too_long(self) -> None:
-        if self._loop.time() - self._due > _STOOD_STILL_S:
-            # The silence was ours: what came meanwhile has not been read yet.
-            self._arm(_READ_UP_S)
-            return
         self._timer = None
         self._abort(End.SILENT if self.tap.finished or self.tap.done else End.ABORTED)
 
