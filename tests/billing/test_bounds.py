@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.billing.price_strategies import multipliers, prices
-from tollbridge.billing.bounds import Ask, Bound, Unaffordable, bound, input_bound
-from tollbridge.billing.pricing import charge
-from tollbridge.catalog.prices import Price, Rates
+from tests.billing.price_strategies import QUALITIES, SIZES, multipliers, prices
+from tollbridge.billing.bounds import Ask, Bound, Unaffordable, bound, counted_cost, input_bound
+from tollbridge.billing.pricing import Unpriced, charge
+from tollbridge.catalog.prices import ImagePrice, Price, Rates
 from tollbridge.core.money import NANO, Multiplier
 from tollbridge.protocols.blobs import BlobScan
-from tollbridge.protocols.usage import Usage
+from tollbridge.protocols.media_usage import Counted
+from tollbridge.protocols.usage import ImageCount, Usage
 
 ONE = Multiplier(1, 1)
 # $1 a million in, $10 a million out: 1,000 and 10,000 nano-dollars a token.
@@ -259,3 +260,111 @@ def test_a_tariff_agrees_with_the_charge(
     used = Usage(input=ask.input_tokens, output=tokens)
     assert min(charge(used, price, multiplier), tariff.worst) <= tariff.cost(tokens)
     assert tariff.cost(tariff.tokens(outcome.amount)) <= outcome.amount <= tariff.worst
+
+
+DRAWN = dataclasses.replace(
+    PRICE,
+    rates=Rates.filled({}),
+    second=100_000,
+    character=15_000,
+    images=(
+        ImagePrice("1024x1024", "standard", 40_000_000),
+        ImagePrice("1024x1024", "hd", 80_000_000),
+        ImagePrice("1792x1024", "*", 120_000_000),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("counted", "cost"),
+    [
+        (Counted(), 0),
+        (Counted(images=2, size="1024x1024", quality="standard"), 80_000_000),
+        (Counted(images=1, size="1024x1024"), 120_000_000),
+        (Counted(images=1, quality="hd"), 120_000_000),
+        (Counted(images=1, size="1792x1024", quality="low"), 120_000_000),
+        (Counted(images=3), 360_000_000),
+        (Counted(characters=22), 330_000),
+        (Counted(seconds=37), 3_700_000),
+    ],
+)
+def test_counted_items_cost_what_their_dearest_fitting_row_says(
+    counted: Counted, cost: int
+) -> None:
+    assert counted_cost(counted, DRAWN) == cost
+
+
+def test_a_price_of_counted_items_alone_is_held_without_tokens() -> None:
+    own = msgspec.structs.replace(ASK, counted=7, max_output=0, whole=True)
+    assert held(own, 100, DRAWN) == Bound(7, None, 7)
+    assert held(own, 7, DRAWN, Multiplier(1, 2)) == Bound(4, None, 4)
+
+
+@pytest.mark.parametrize("counted", [Counted(images=1), Counted(characters=1), Counted(seconds=1)])
+def test_what_is_not_sold_is_unpriced(counted: Counted) -> None:
+    with pytest.raises(Unpriced):
+        counted_cost(counted, dataclasses.replace(PRICE, rates=Rates.filled({})))
+    assert counted_cost(counted, PRICE) == 0
+
+
+def test_what_cannot_be_limited_is_held_as_a_whole_or_not_at_all() -> None:
+    own = msgspec.structs.replace(ASK, whole=True)
+    assert held(own, WORST) == Bound(WORST, None, WORST)
+    assert bound(own, PRICE, ONE, WORST - 1) == Unaffordable(0)
+
+
+_sizes = st.sampled_from([*SIZES, "auto", "9x9"])
+_qualities = st.sampled_from([*QUALITIES, "auto", "hd"])
+counts = st.builds(
+    Counted,
+    images=st.integers(0, 5),
+    size=st.none() | _sizes,
+    quality=st.none() | _qualities,
+    characters=st.integers(0, 5_000),
+    seconds=st.integers(0, 5_000),
+)
+
+
+def items_within(data: st.DataObject, counted: Counted) -> Usage:
+    """Draw counted items no more than a call may use."""
+    left, images = counted.images, []
+    while left:
+        count = data.draw(st.integers(1, left))
+        size = data.draw(_sizes) if counted.size is None else counted.size
+        quality = data.draw(_qualities) if counted.quality is None else counted.quality
+        images.append(ImageCount(size, quality, count))
+        left -= count
+    return Usage(
+        second=data.draw(st.integers(0, counted.seconds) | st.just(counted.seconds)),
+        character=counted.characters,
+        images=tuple(images),
+    )
+
+
+@given(st.data(), asks, counts, prices, multipliers)
+def test_the_bound_of_counted_items_is_true(
+    data: st.DataObject, ask: Ask, counted: Counted, price: Price, multiplier: Multiplier
+) -> None:
+    items = items_within(data, counted)
+    try:
+        cost = counted_cost(counted, price)
+    except Unpriced:
+        whole = msgspec.structs.replace(items, second=counted.seconds)
+        with pytest.raises(Unpriced):
+            charge(whole, price, multiplier)
+        return
+    own = msgspec.structs.replace(ask, counted=cost, whole=data.draw(st.booleans()))
+    available = least_of(own, price, multiplier) * data.draw(wealth) // 1_000
+    outcome = bound(own, price, multiplier, available)
+    if isinstance(outcome, Unaffordable):
+        assert own.whole
+        return
+    assert outcome.amount <= available
+    assert not own.whole or (outcome.output_limit is None and outcome.amount == outcome.worst)
+    limit = ask.max_output if ask.limit is None else ask.limit
+    limit = limit if outcome.output_limit is None else outcome.output_limit
+    tokens = within(data, ask, limit)
+    used = msgspec.structs.replace(
+        tokens, second=items.second, character=items.character, images=items.images
+    )
+    assert charge(used, price, multiplier) <= outcome.amount

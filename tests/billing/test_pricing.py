@@ -7,13 +7,16 @@ from math import ceil
 import msgspec
 import pytest
 from hypothesis import assume, given
+from hypothesis import strategies as st
 
-from tests.billing.price_strategies import multipliers, prices, usages
+from tests.billing.price_strategies import QUALITIES, SIZES, multipliers, prices, usages
 from tollbridge.billing.pricing import (
     AmountTooLarge,
     Explanation,
     Unpriced,
     charge,
+    completed,
+    dearest_image,
     explain,
     is_priced,
     list_cost,
@@ -200,3 +203,65 @@ def test_rounding_costs_less_than_a_nano_dollar(usage: Usage, one: Price) -> Non
     exact = Fraction(sum(line.parts for line in receipt.lines), 1_000_000)
     assert 0 <= receipt.total - exact < 1
     assert receipt.total < 10**9 * NANO
+
+
+@given(
+    prices,
+    st.none() | st.sampled_from(SIZES),
+    st.none() | st.sampled_from(QUALITIES),
+    st.sampled_from([*SIZES, "auto"]),
+    st.sampled_from([*QUALITIES, "auto"]),
+)
+def test_no_image_costs_more_than_the_dearest(
+    one: Price, size: str | None, quality: str | None, any_size: str, any_quality: str
+) -> None:
+    image = ImageCount(size or any_size, quality or any_quality, 1)
+    try:
+        dearest = dearest_image(one, size, quality)
+    except Unpriced:
+        assert not one.images
+        return
+    assert list_cost(Usage(images=(image,)), one) <= dearest
+    assert dearest <= max((row.price for row in one.images), default=0)
+
+
+GUESS = Usage(
+    input=5, audio_output=50, second=9, character=22, images=(ImageCount("auto", "auto", 1),)
+)
+
+
+@pytest.mark.parametrize(
+    ("sold", "told", "billed"),
+    [
+        # Everything that is sold was told.
+        ({"rates": RATES}, Usage(input=7, second=3), None),
+        ({"character": 15}, Usage(character=22), None),
+        ({"second": 15}, Usage(second=3), None),
+        ({"images": (ImagePrice("*", "*", 4),)}, Usage(images=GUESS.images), None),
+        ({"request": 5}, Usage(character=22), None),
+        # What was told is not what is sold.
+        ({"rates": RATES}, Usage(character=22), Usage(input=5, audio_output=50, character=22)),
+        ({"second": 15}, Usage(audio_input=37), Usage(audio_input=37, second=9)),
+        ({"character": 15}, Usage(input=3), Usage(input=3, character=22)),
+        ({"images": (ImagePrice("*", "*", 4),)}, Usage(), Usage(images=GUESS.images)),
+    ],
+)
+def test_what_is_sold_but_was_not_told_is_estimated(
+    sold: dict[str, object], told: Usage, billed: Usage | None
+) -> None:
+    assert completed(told, GUESS, price(**sold)) == (billed or told, billed is not None)
+
+
+def test_nothing_is_estimated_from_nothing() -> None:
+    assert completed(Usage(), Usage(), price(rates=RATES, second=1)) == (Usage(), False)
+
+
+@given(usages, usages, prices)
+def test_what_is_missing_is_filled_in_once(told: Usage, guess: Usage, one: Price) -> None:
+    assume(is_priced(one))
+    full, estimated = completed(told, guess, one)
+    assert completed(full, guess, one) == (full, False)
+    if not estimated:
+        assert full == told
+    for item in ("second", "character", "images"):
+        assert getattr(full, item) in (getattr(told, item), getattr(guess, item))

@@ -7,10 +7,12 @@ limit is written into a request.
 
 import msgspec
 
-from tollbridge.billing.pricing import MILLION, total_of
+from tollbridge.billing.pricing import MILLION, dearest_image, list_cost, total_of
 from tollbridge.catalog.prices import Price
 from tollbridge.core.money import Multiplier, ceil_div
 from tollbridge.protocols.blobs import BlobScan
+from tollbridge.protocols.media_usage import Counted
+from tollbridge.protocols.usage import Usage
 
 TEXT_BYTES_PER_TOKEN = 2
 """A token may be as short as this: the side of every bound."""
@@ -26,7 +28,9 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     many of the free money is held beyond the floor (>= 1). `media_in`, `media_out`: whether images
     or audio may be billed in or out; `searches`: web searches at most. `slice_tokens`: output
     tokens of the whole call that a first hold pays for where the rest follows while it runs, 0
-    where the hold has to be for the whole call.
+    where the hold has to be for the whole call. `counted`: what images, characters and seconds cost
+    at most at list price, in nano-dollars (`counted_cost`). `whole`: the request has no field for
+    an output limit, so its worst case is held or nothing.
     """
 
     input_tokens: int
@@ -39,6 +43,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     media_out: bool = False
     searches: int = 0
     slice_tokens: int = 0
+    counted: int = 0
+    whole: bool = False
 
 
 class Tariff(msgspec.Struct, frozen=True, gc=False):
@@ -97,6 +103,18 @@ def input_bound(body_bytes: int, blobs: BlobScan, context: int, blob_tokens: int
     return min(context, text + blob_tokens * blobs.count)
 
 
+def counted_cost(counted: Counted, price: Price) -> int:
+    """Return the most that things sold each can cost at list price, in nano-dollars.
+
+    Images cost what the dearest price row says that their size and quality can come to. Raises
+    Unpriced when the price sells neither them nor tokens nor requests.
+    """
+    cost = list_cost(Usage(character=counted.characters, second=counted.seconds), price)
+    if counted.images:
+        cost += counted.images * dearest_image(price, counted.size, counted.quality)
+    return cost
+
+
 def bound(ask: Ask, price: Price, multiplier: Multiplier, available: int) -> Bound | Unaffordable:
     """Return what to hold of `available` nano-dollars (the poorest purse's free money).
 
@@ -112,8 +130,10 @@ def bound(ask: Ask, price: Price, multiplier: Multiplier, available: int) -> Bou
         if tariff.cost(ask.slice_tokens) < worst:
             return _first_slice(ask, tariff, available)
     affordable = available // ask.share
-    if worst <= affordable:
+    if worst <= (available if ask.whole else affordable):
         return Bound(worst, None, worst)
+    if ask.whole:
+        return Unaffordable(0)
     floor_limit = min(limit, max(ask.floor_tokens // ask.copies, 1))
     floor = total_of(fixed + floor_limit * per_token, multiplier) or 1
     if floor > available:
@@ -155,5 +175,5 @@ def _rates(ask: Ask, price: Price) -> tuple[int, int]:
             dearest_in = max(dearest_in, rates.audio_input, rates.image_input)
         if ask.media_out:
             dearest_out = max(dearest_out, rates.audio_output, rates.image_output)
-    items = price.request + price.web_search * ask.searches
+    items = price.request + price.web_search * ask.searches + ask.counted
     return ask.input_tokens * dearest_in + items * MILLION, ask.copies * dearest_out

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from msgspec.structs import replace
+
 from tollbridge.catalog.prices import ImagePrice, Price, Rates
 from tollbridge.core.money import MAX_AMOUNT, Multiplier, ceil_div
-from tollbridge.protocols.usage import TOKEN_BUCKETS, Usage
+from tollbridge.protocols.usage import TOKEN_BUCKETS, ImageCount, Usage
 
 MILLION = 1_000_000
 """Parts in a nano-dollar, and tokens that a bucket's price buys."""
@@ -105,6 +107,41 @@ def total_of(parts: int, multiplier: Multiplier) -> int:
     if total > MAX_AMOUNT:
         raise AmountTooLarge("a charge does not fit 64 bits of nano-dollars")
     return total
+
+
+def dearest_image(price: Price, size: str | None, quality: str | None) -> int:
+    """Return the most that one image can cost, in nano-dollars; None stands for any value.
+
+    Raises Unpriced when neither images nor tokens nor requests are sold.
+    """
+    # Whatever the value will be, it is one that a row names, or one that none names.
+    sizes = {row.size for row in price.images} | {_ANY} if size is None else {size}
+    qualities = {row.quality for row in price.images} | {_ANY} if quality is None else {quality}
+    return max(_image_rate(price, one, other) for one in sizes for other in qualities)
+
+
+def completed(usage: Usage, estimate: Usage, price: Price) -> tuple[Usage, bool]:
+    """Return the usage with what the price sells and only the estimate knows; whether there was any.
+
+    Media answers often tell a part of what they used (characters but no tokens, tokens but no
+    seconds), and it may be the other part that is sold: nothing may pass as free for that.
+    """
+    fields: dict[str, int | tuple[ImageCount, ...]] = {}
+    if _sells_tokens(price) and not _made_tokens(usage):
+        fields.update({name: getattr(estimate, name) for name in TOKEN_BUCKETS})
+    if price.second and not usage.second:
+        fields["second"] = estimate.second
+    if price.character and not usage.character:
+        fields["character"] = estimate.character
+    if price.images and not usage.images:
+        fields["images"] = estimate.images
+    if not any(fields.values()):
+        return usage, False
+    return replace(usage, **fields), True
+
+
+def _made_tokens(usage: Usage) -> bool:
+    return any(getattr(usage, name) for name in TOKEN_BUCKETS)
 
 
 def _parts(usage: Usage, price: Price) -> int:
