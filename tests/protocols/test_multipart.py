@@ -217,6 +217,13 @@ def test_bad_headers_are_refused(one):
     assert refusal(form([one])) == (FormRefusal.HEADERS, None)
 
 
+def test_a_charset_that_is_ascii_here_is_read():
+    latin = b"Content-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n"
+    assert read(part("prompt", b"a cat", headers=latin)).text("prompt") == "a cat"
+    odd = part("prompt", b"a c\xe4t", headers=latin)
+    assert refusal(form([odd])) == (FormRefusal.HEADERS, "prompt")
+
+
 @pytest.mark.parametrize(
     "header",
     [

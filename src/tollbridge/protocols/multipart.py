@@ -50,6 +50,7 @@ _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _CHARSET = re.compile(rb"charset[ \t]*=[ \t]*\"?([^\s\";]*)", re.IGNORECASE)
 _READABLE_CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
+_ASCII_CHARSETS = re.compile(rb"iso-8859-[0-9]{1,2}|latin1|windows-125[0-8]")
 _PLAIN_ENCODINGS = frozenset({b"binary", b"8bit", b"7bit"})
 _EPILOGUES = (b"", b"\r\n")
 _INTEGER = re.compile(r"-?[0-9]{1,100}", re.ASCII)
@@ -265,10 +266,12 @@ def _part(body: bytes, start: int, end: int) -> Part:
         value_at = match.end(2) - len(match[2].lstrip(b" \t"))
         headers[name] = (value, (value_at, value_at + len(value)))
         at = match.end()
-    return _described(headers, blank + 4, end)
+    return _described(body, headers, blank + 4, end)
 
 
-def _described(headers: dict[bytes, tuple[bytes, tuple[int, int]]], start: int, end: int) -> Part:
+def _described(
+    body: bytes, headers: dict[bytes, tuple[bytes, tuple[int, int]]], start: int, end: int
+) -> Part:
     disposition = headers.get(b"content-disposition", (b"", (0, 0)))[0]
     match = _DISPOSITION.match(disposition)
     parameters = None if match is None else _parameters(disposition, match.end())
@@ -281,11 +284,18 @@ def _described(headers: dict[bytes, tuple[bytes, tuple[int, int]]], start: int, 
     if encoding.lower() not in _PLAIN_ENCODINGS or length not in {None, b"%d" % (end - start)}:
         raise FormError(FormRefusal.HEADERS, name)
     content_type = headers.get(b"content-type", (b"", (0, 0)))[0]
-    charset = _CHARSET.search(content_type)
-    if not is_file and charset is not None and charset[1].lower() not in _READABLE_CHARSETS:
+    if not is_file and not _is_readable(content_type, body, start, end):
         raise FormError(FormRefusal.HEADERS, name)
     filename = parameters.get(b"filename", b"").decode(errors="replace") if is_file else None
     return Part(name, start, end, filename, content_type, length_at)
+
+
+def _is_readable(content_type: bytes, body: bytes, start: int, end: int) -> bool:
+    """Say whether a text is the same in UTF-8 as in the charset that its part names."""
+    charset = _CHARSET.search(content_type)
+    if charset is None or charset[1].lower() in _READABLE_CHARSETS:
+        return True
+    return _ASCII_CHARSETS.fullmatch(charset[1].lower()) is not None and body[start:end].isascii()
 
 
 def _decoded_name(name: bytes) -> str:
