@@ -5,6 +5,7 @@ It must hold no rule of its own: what it puts together is tested where it lives.
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from ipaddress import ip_network
 from typing import Any, cast
 
@@ -31,7 +32,9 @@ from tollbridge.edge.protocol import make_protocol
 from tollbridge.identity.keys import KeyStore
 from tollbridge.notify.alarms import Alarms
 from tollbridge.notify.operators import Operators
+from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.pipeline import Relay
+from tollbridge.relay.realtime_door import RealtimeDoor, is_realtime
 from tollbridge.relay.routes import PATHS, is_relayed
 from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
@@ -79,6 +82,7 @@ class Gateway:
         self._networks: tuple[Network, ...] = ()
         self._world = World()
         self._relay: Relay
+        self._realtime: RealtimeDoor
         self._api: Any
         self._keys: KeyStore
         self._client: Http1Client
@@ -113,6 +117,7 @@ class Gateway:
         self._alarms.start()
         self._world.alarm = self._alarms.raise_
         self._client = Http1Client(_upstream_limits(settings))
+        budgets, throttle = Budgets(self._engine), Throttle(self._counters, self.metrics)
         self._relay = Relay(
             self._world,
             ledger,
@@ -120,8 +125,11 @@ class Gateway:
             self._client,
             settings,
             self.metrics,
-            Budgets(self._engine),
-            Throttle(self._counters, self.metrics),
+            budgets,
+            throttle,
+        )
+        self._realtime = RealtimeDoor(
+            self._world, ledger, self._keys, settings, self.metrics, budgets, throttle
         )
         self._api = make_api(
             ApiServices(
@@ -181,8 +189,9 @@ class Gateway:
         """Return how the HTTP server of this gateway is set up."""
         settings = self._settings
         edge = EdgeConfig(
-            diverts=is_relayed,
-            handle=self._relay.handle,
+            diverts=lambda method, path: is_relayed(method, path) or is_realtime(method, path),
+            handle=self._handle,
+            upgrades=is_realtime,
             limits=_edge_limits(settings),
             trusted_proxies=lambda: self._networks,
             draining=lambda: self._world.draining,
@@ -204,6 +213,11 @@ class Gateway:
             timeout_graceful_shutdown=int(settings.shutdown_grace_s),
             backlog=2048,
         )
+
+    def _handle(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
+        if is_realtime(exchange.method, exchange.path):
+            return self._realtime.handle(exchange)
+        return self._relay.handle(exchange)
 
     def _changed(self, snapshot: Snapshot) -> None:
         self._world.snapshot = snapshot

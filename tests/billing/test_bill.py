@@ -24,8 +24,9 @@ def test_the_format_of_stored_bills_only_grows():
     assert (bill.tid, bill.num, bill.den, bill.client) == ("t", 3, 20, "c")
     assert (bill.account_id, bill.input, bill.output) == (None, 0, 0)
     assert json.loads(pack(BILL))[:4] == ["t" * 32, 5, 6, 7]
-    newer = stored[:-1] + ',1,2,"from a later version"]'
-    assert unpack(newer).output == 2
+    newer = stored[:-1] + ',1,2,{"audio_output":3},"from a later version"]'
+    assert (unpack(newer).output, unpack(newer).used) == (2, Usage(audio_output=3))
+    assert (bill.used, unpack(stored[:-1] + ",1,2,null]").used) == (None, None)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '["t"]', "[1,2", '["\\ud800"]'])

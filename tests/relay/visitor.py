@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from tollbridge.core.websocket import Socket
 from tollbridge.relay.exchange import Watcher
 
 SECRET = "sk-test-0123456789-0123456789-0123456789"
@@ -40,6 +41,7 @@ class Visitor:
         self.sent_headers = b""
         self.sent = b""
         self.ended = asyncio.Event()
+        self.socket: Socket | None = None
 
     def reply(self, status: int, headers: bytes, body: bytes) -> None:
         """Take a whole answer."""
@@ -57,6 +59,12 @@ class Visitor:
     def finish(self, data: bytes = b"") -> None:
         """Take the proper end of a stream."""
         self._more("finish", data)
+        self.ended.set()
+
+    def switch(self, head: bytes, socket: Socket) -> None:
+        """Take the head of an upgrade; nobody is at the other end of the connection."""
+        self._open("switch", 101, head, b"")
+        self.socket = socket
         self.ended.set()
 
     def abort(self) -> None:
@@ -98,7 +106,7 @@ class Visitor:
         ]
 
     def _open(self, event: str, status: int, headers: bytes, body: bytes) -> None:
-        assert not ({"reply", "start"} & set(self.events)), f"{event} after {self.events}"
+        assert not ({"reply", "start", "switch"} & set(self.events)), f"{event} after {self.events}"
         self.events.append(event)
         if not self.gone:
             self.status, self.sent_headers, self.sent = status, headers, body

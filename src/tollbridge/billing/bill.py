@@ -37,6 +37,8 @@ class Bill(msgspec.Struct, array_like=True):
     client: str
     input: int = 0
     output: int = 0
+    used: Usage | None = None
+    """All buckets so far, where a call has more than text; they go before `input` and `output`."""
 
 
 class Ending(msgspec.Struct, frozen=True):

@@ -55,7 +55,7 @@ def posting(hold: OpenHold) -> Settle:
         status=500,
         error_kind="internal",
         flags=("reclaimed",),
-        usage=Usage(input=bill.input, output=bill.output),
+        usage=bill.used or Usage(input=bill.input, output=bill.output),
         list_cost=list_cost,
         held=hold.amount,
         total_ms=max(now_ms() - hold.at_ms, 0),

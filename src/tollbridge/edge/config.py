@@ -17,6 +17,10 @@ def _never() -> bool:
     return False
 
 
+def _nothing(_method: str, _path: str) -> bool:
+    return False
+
+
 def _nobody() -> tuple[Network, ...]:
     return ()
 
@@ -30,12 +34,14 @@ class EdgeConfig:
     """The edge's wiring.
 
     `diverts(method, path)` says whether a request is the relay's; the path is as sent, still
-    percent-encoded. `handle` is the relay. `trusted_proxies` must return the same tuple object until
+    percent-encoded. `upgrades` says the same of those that may become a WebSocket; every other Upgrade
+    is refused. `handle` is the relay. `trusted_proxies` must return the same tuple object until
     the site's settings change: its identity is the key of what is remembered about hops.
     """
 
     diverts: Callable[[str, str], bool]
     handle: Callable[[Exchange], Coroutine[Any, Any, None]]
+    upgrades: Callable[[str, str], bool] = _nothing
     limits: Limits = field(default_factory=Limits)
     trusted_proxies: Callable[[], tuple[Network, ...]] = _nobody
     draining: Callable[[], bool] = _never

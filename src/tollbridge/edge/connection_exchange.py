@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tollbridge.core.errors import ApiError, Kind, Profile
+from tollbridge.core.websocket import Socket
 from tollbridge.edge.limits import Load
 from tollbridge.edge.refusals import STATUS_LINES, refusal, status_line
 from tollbridge.relay.exchange import Watcher
@@ -32,6 +33,9 @@ class Wire(Protocol):
 
     def answered(self) -> None:
         """Hear that the answer is complete: the next request may have its turn."""
+
+    def hand_over(self, head: bytes, socket: Socket) -> None:
+        """Send `head` and give the connection away for good."""
 
 
 class ConnectionExchange:
@@ -132,6 +136,12 @@ class ConnectionExchange:
             wire.grew(len(last))
             wire.transport.write(last)
         wire.answered()
+
+    def switch(self, head: bytes, socket: Socket) -> None:
+        """Give the connection to a WebSocket; RuntimeError when there was an answer already."""
+        self._leave(_OPEN, _ANSWERED)
+        if not self.gone:
+            self._wire.hand_over(head, socket)
 
     def abort(self) -> None:
         """Cut the connection so that the client cannot take the answer for complete."""

@@ -79,15 +79,23 @@ def folded(fields: Fields) -> dict[bytes, bytes]:
     return headers
 
 
-def check_headers(headers: dict[bytes, bytes], version: str) -> None:
-    """Refuse a version that we do not speak, a request without its Host, and every Upgrade."""
+def check_headers(headers: dict[bytes, bytes], version: str, *, upgrades: bool = False) -> None:
+    """Refuse a version that we do not speak, a request without its Host, and an Upgrade.
+
+    Where the path `upgrades`, a WebSocket may be asked for, without a body.
+    """
     if version == "1.1":
         if b"host" not in headers:
             raise malformed("The Host header is missing.")
     elif version != "1.0":
         raise malformed("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
-    if b"upgrade" in headers:
+    if b"upgrade" in headers and not (upgrades and _asks_websocket(headers)):
         raise malformed("This connection cannot be upgraded to another protocol.")
+
+
+def _asks_websocket(headers: dict[bytes, bytes]) -> bool:
+    framed = b"content-length" in headers or b"transfer-encoding" in headers
+    return headers[b"upgrade"].lower() == b"websocket" and not framed
 
 
 def body_length(headers: dict[bytes, bytes], version: str, max_body_bytes: int) -> int:

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
 from tollbridge.core.errors import ApiError, Kind
+from tollbridge.core.websocket import Socket
 from tollbridge.edge.clients import Clients, canonical
 from tollbridge.edge.config import EdgeConfig
 from tollbridge.edge.connection_exchange import ConnectionExchange
@@ -28,7 +29,7 @@ from tollbridge.edge.head import (
 )
 from tollbridge.edge.patrol import Patrol
 from tollbridge.edge.refusals import refusal, status_line
-from tollbridge.edge.serial import BODY, IDLE, LINGER, WAIT, SerialProtocol
+from tollbridge.edge.serial import BODY, CLOSING, IDLE, LINGER, WAIT, SerialProtocol
 
 _log = logging.getLogger("tollbridge.edge")
 
@@ -121,9 +122,10 @@ class EdgeProtocol(SerialProtocol):
         method = method_of(parser.get_method(), self._target)
         path, query = split_target(self._target)
         headers = folded(self._fields)
-        check_headers(headers, version)
-        length = body_length(headers, version, self._limits.max_body_bytes)
         current = version == "1.1"
+        upgrades = current and b"upgrade" in headers and self._edge.upgrades(method, path)
+        check_headers(headers, version, upgrades=upgrades)
+        length = body_length(headers, version, self._limits.max_body_bytes)
         self._keep_alive = current and not self._last_request and parser.should_keep_alive()
         peer = self._clients.address(self._peer, headers.get(b"x-forwarded-for"))
         wants_continue = False
@@ -213,6 +215,29 @@ class EdgeProtocol(SerialProtocol):
         self._exchange = None
         self.server_state.total_requests += 1
         self._next_request()
+
+    def hand_over(self, head: bytes, socket: Socket) -> None:
+        """Give the connection to a WebSocket, with what its client sent early (for the exchange)."""
+        held = self._held[self._held_from :]
+        self._exchange = None
+        self._held = b""
+        self._phase = CLOSING
+        self._patrol.leave(self)
+        self.server_state.total_requests += 1
+        self.load.open_streams += 1
+        self.connections.discard(self)
+        self.connections.add(socket)  # type: ignore[arg-type]  # it has what uvicorn calls
+        socket.on_lost = functools.partial(self._lost_socket, socket)
+        self.transport.write(head)
+        self.transport.set_protocol(socket)
+        socket.connection_made(self.transport)
+        self.flow.resume_reading()
+        if held:
+            socket.data_received(held)
+
+    def _lost_socket(self, socket: Socket) -> None:
+        self.load.open_streams -= 1
+        self.connections.discard(socket)
 
     def on_response_complete(self) -> None:
         """Give the next request its turn, or wait for the rest of this body (uvicorn's call)."""

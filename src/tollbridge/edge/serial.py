@@ -13,7 +13,7 @@ import asyncio
 from abc import abstractmethod
 from typing import Any
 
-from httptools import HttpParserError
+from httptools import HttpParserError, HttpParserUpgrade
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -146,7 +146,11 @@ class SerialProtocol(HttpToolsProtocol):
         if self._head_bytes > limits.max_head_bytes:
             raise malformed(f"The request head is larger than {limits.max_head_bytes} bytes.")
         piece = data if end - at == len(data) else data[at:end]
-        self.parser.feed_data(piece)
+        try:
+            self.parser.feed_data(piece)
+        except HttpParserUpgrade:
+            # One that was let through; the piece ends with its head, so nothing is lost.
+            self._keep_alive = False
         if self._phase == HEAD:
             self._check_header_count()
             self._tail = (self._tail + piece)[-3:]

@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Mapping
 from typing import Protocol
 
+from tollbridge.core.websocket import Socket
+
 
 class Watcher(Protocol):
     """What the relay wants to hear of the client while a stream runs. Calls come from the loop."""
@@ -23,7 +25,7 @@ class Watcher(Protocol):
 
 
 class Exchange(Protocol):
-    """One request of a client and its answer; exactly one of `reply` or `start` may be called once.
+    """One request of a client and its answer; one of `reply`, `start` and `switch` may be called, once.
 
     Header blobs are complete lines, each ended by CRLF, lower-case names, without
     content-length, transfer-encoding, connection or date: those are the edge's. `task` is the one
@@ -54,3 +56,6 @@ class Exchange(Protocol):
 
     def abort(self) -> None:
         """Cut the connection so that the client cannot take the answer for complete."""
+
+    def switch(self, head: bytes, socket: Socket) -> None:
+        """Answer an upgrade with `head`, a whole 101; the connection is `socket`'s from then on."""

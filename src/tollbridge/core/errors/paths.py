@@ -10,7 +10,7 @@ from tollbridge.core.errors.kinds import Surface
 
 _PATH_LIMIT = 512
 _FAMILIES = frozenset({"v1", "v1beta", "claude", "gemini"})
-_MEDIA = frozenset({"images", "audio", "embeddings", "moderations"})
+_MEDIA = frozenset({"images", "audio", "embeddings", "moderations", "realtime"})
 
 # Endpoints that people call without /v1: nothing else of ours may ever live under these names.
 _CALLS = frozenset(
