@@ -26,6 +26,8 @@ _TOKEN_BYTES: Final = 4
 """UTF-8 bytes of a usual text that are about one token."""
 
 _FLOAT_BYTES: Final = 4
+_FLOAT_MAX: Final = 3.4e38
+_UNSAID: Final = (None, "", "TASK_TYPE_UNSPECIFIED")
 
 
 class Embedding(msgspec.Struct, kw_only=True):
@@ -157,7 +159,7 @@ def write_openai_ask(ask: Embedding, model: str) -> Json:
     Raises Untranslatable for a task or a title: they change the vectors and have no word there.
     """
     for name, value in (("taskType", ask.task), ("title", ask.title), *ask.extra.items()):
-        if value not in {None, "", "TASK_TYPE_UNSPECIFIED"}:
+        if value not in _UNSAID:
             raise Untranslatable(name, f"This model's vendor has no word for {name}.")
     body: Json = {"model": model, "input": ask.texts, "encoding_format": "float"}
     return body if ask.dimensions is None else {**body, "dimensions": ask.dimensions}
@@ -209,8 +211,14 @@ def _floats(value: object) -> list[float]:
             return []
     if not isinstance(value, list):
         return []
-    numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in value)
-    return value if numbers else []
+    return value if all(_fits(one) for one in value) else []
+
+
+def _fits(value: object) -> bool:
+    """Say whether a value is a number that 32 bits can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -_FLOAT_MAX <= value <= _FLOAT_MAX
 
 
 def write_gemini_answer(answer: Vectors, ask: Embedding) -> Json:
