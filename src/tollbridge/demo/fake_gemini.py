@@ -5,6 +5,7 @@ candidates' tokens, tool-use prompts outside the prompt's, as the vendor counts.
 """
 
 import base64
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ import msgspec
 
 from tollbridge.demo.fake_openai import Event
 from tollbridge.demo.fake_samples import PNG_BASE64
-from tollbridge.demo.fake_script import Ask, Count, pieces
+from tollbridge.demo.fake_script import Ask, Count, decoded, pieces
 from tollbridge.demo.fake_speech import (
     IMAGE_TOKENS,
     Call,
@@ -30,6 +31,8 @@ _FINISH: dict[Ending, str] = {
     "refusal": "SAFETY",
     "fault": "MALFORMED_FUNCTION_CALL",
 }
+_SNAKE = re.compile(rb'"[a-z]+_[a-z_]+"\s*:')
+_FREE = frozenset({"args", "response", "parameters", "parametersJsonSchema", "fake"})
 _PING = b": keep-alive\r\n\r\n"
 _SAFETY = [{"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "probability": "HIGH"}]
 
@@ -69,7 +72,18 @@ class GeminiAsk(msgspec.Struct, frozen=True, rename="camel"):
         return prompt_tokens(*map(bytes, read))
 
 
-decoder = msgspec.json.Decoder(GeminiAsk)
+_decoder = msgspec.json.Decoder(GeminiAsk)
+
+
+def read_ask(body: bytes) -> GeminiAsk:
+    """Read a call in either spelling: the vendor takes `generation_config` as well, at any depth.
+
+    BadAsk when it is not JSON or a field that is read has a wrong type.
+    """
+    asked = decoded(_decoder, body)
+    if _SNAKE.search(body) is None:
+        return asked
+    return decoded(_decoder, _encode(_camel(msgspec.json.decode(body))))
 
 
 def ask_of(asked: GeminiAsk, model: str, *, streams: bool) -> Ask:
@@ -257,6 +271,21 @@ def _tools(groups: list[dict[str, Any]]) -> tuple[Tool, ...]:
         Tool(str(one.get("name", "")), one.get("parametersJsonSchema") or one.get("parameters"))
         for one in declared
     )
+
+
+def _camel(value: Any) -> Any:
+    """Return a value with all names spelt the usual way, but for those that callers choose."""
+    if isinstance(value, list):
+        return [_camel(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {}
+    for name, one in value.items():
+        first, *rest = name.split("_")
+        usual = first + "".join(map(str.capitalize, rest))
+        free = usual in _FREE or usual.endswith("Schema")
+        found[usual] = one if free else _camel(one)
+    return found
 
 
 def _last(raw: msgspec.Raw) -> tuple[str, bool]:

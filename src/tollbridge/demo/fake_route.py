@@ -78,10 +78,10 @@ def answered(books: Books, call: Call, body: bytes) -> Reply:
     path = call.path
     if path in {_MESSAGES, f"{_MESSAGES}/count_tokens"}:
         return _anthropic(Visit(books, call, body, ANTHROPIC))
-    if path.startswith(_MODELS) or _GEMINI_MODELS.match(path):
-        return _models(books, call)
     if found := _GEMINI.match(path):
         return _gemini(books, call, body, found["model"], found["verb"])
+    if path.startswith(_MODELS) or _GEMINI_MODELS.match(path):
+        return _models(books, call)
     visit = Visit(books, call, body, OPENAI)
     if call.place != "authorization":
         return refused(OPENAI, 401, "You didn't provide an API key.")
@@ -220,7 +220,7 @@ def _gemini(books: Books, call: Call, body: bytes, model: str, verb: str) -> Rep
 
 
 def _generated(visit: Visit, model: str, *, streams: bool, array: bool) -> Reply:
-    asked = decoded(fake_gemini.decoder, visit.body)
+    asked = fake_gemini.read_ask(visit.body)
     ask = fake_gemini.ask_of(asked, model, streams=streams)
     read = (asked.contents, asked.system_instruction)
     script, end = visit.entered(ask, bytes(asked.fake), *read)
@@ -243,7 +243,7 @@ def _generated(visit: Visit, model: str, *, streams: bool, array: bool) -> Reply
 
 
 def _gemini_count(visit: Visit, model: str) -> Reply:
-    asked = decoded(fake_gemini.decoder, visit.body)
+    asked = fake_gemini.read_ask(visit.body)
     ask = fake_gemini.ask_of(asked, model, streams=False)
     script, end = visit.entered(ask, bytes(asked.fake), asked.contents)
     return end or fake_reply.unary(script, fake_gemini.count(asked), 0)

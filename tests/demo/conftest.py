@@ -1,0 +1,21 @@
+"""What the tests of the pretend vendor share."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.demo.vendor import Vendor, serving
+
+
+@pytest.fixture(scope="session")
+def listening() -> Iterator[Vendor]:
+    """One vendor for all tests with SDKs."""
+    with serving() as vendor:
+        yield vendor
+
+
+@pytest.fixture
+def vendor(listening: Vendor) -> Vendor:
+    """The same vendor with empty books."""
+    listening.books.reset()
+    return listening
