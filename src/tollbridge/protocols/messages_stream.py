@@ -63,6 +63,8 @@ class MessagesTap(FrameTap):
 
     def _event(self, name: bytes | None, data: dict[str, Any]) -> None:
         kind = data.get("type")
+        if self.error is not None:
+            return
         if kind == "error" or name == b"error":
             self._fail(fault_of(data) or _UNNAMED)
         elif kind == "content_block_delta":
