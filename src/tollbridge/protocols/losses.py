@@ -25,6 +25,7 @@ LOSSES: Mapping[str, str] = MappingProxyType(
         # Requests.
         "cache_hint": "Hints for the vendor's prompt cache are dropped; the price may differ.",
         "carrier": "Signed or encrypted reasoning of another vendor is dropped from the history.",
+        "context_edit": "The wish to cut or clear a long context at the vendor's is dropped.",
         "document_name": "The name, title or context of a document is dropped.",
         "effort": "The effort is replaced by the nearest one that the model has.",
         "end_user": "The client's own name for its user is dropped.",
