@@ -119,7 +119,7 @@ def _events(talk: Talk, stop: list[str] | None) -> Iterator[Event]:
     script, speech = talk.script, talk.speech
     begun = {**_start(talk), "content": [], "stop_reason": None, "stop_sequence": None}
     yield _event(talk, "message_start", 0, message={**begun, "usage": _start_usage(talk)})
-    hidden = speech.reasoning - len(speech.thought or ())
+    hidden = speech.reasoning - (0 if script.redacted else len(speech.thought or ()))
     calls = iter(speech.calls)
     for at, block in enumerate(_blocks(talk)):
         yield _event(talk, "content_block_start", hidden, index=at, content_block=_blank(block))

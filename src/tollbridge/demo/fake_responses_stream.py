@@ -103,7 +103,9 @@ class _Teller:
     def _function(self, at: int, item: Item) -> Iterator[Event]:
         place = {"item_id": item["id"], "output_index": at}
         name = "response.function_call_arguments"
-        tokens = next(self._calls).tokens or ("{}",)
+        tokens = next(self._calls).tokens
+        if not tokens:
+            yield self._event(f"{name}.delta", **place, delta=item["arguments"])
         yield from self._deltas(f"{name}.delta", tokens, place)
         yield self._event(f"{name}.done", **place, arguments=item["arguments"])
 
