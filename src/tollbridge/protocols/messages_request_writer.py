@@ -7,7 +7,7 @@ Also which fields of other protocols are advisory and lost, and which are refuse
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from tollbridge.protocols.abilities import Addressee
 from tollbridge.protocols.conversation import Conversation, Format, Json, Text, Turn, Wire
@@ -26,33 +26,36 @@ _TIERS: Final = {"auto": "auto", "default": "standard_only", "standard_only": "s
 _TOP_P_THINKING: Final = 0.95
 _NESTED: Final = ("output_config", "metadata")
 
-ADVISORY: Final[Mapping[str, str]] = MappingProxyType({
-    "enable_thinking": "effort",
-    "include": "include",
-    "labels": "metadata",
-    "logit_bias": "logit_bias",
-    "logprobs": "logprobs",
-    "mediaResolution": "image_detail",
-    "metadata": "metadata",
-    "prediction": "prediction",
-    "prompt_cache_key": "cache_hint",
-    "prompt_cache_options": "cache_hint",
-    "prompt_cache_retention": "cache_hint",
-    "safetySettings": "safety_settings",
-    "safety_identifier": "end_user",
-    "store": "store",
-    "stream_options": "stream_option",
-    "top_logprobs": "logprobs",
-    "user": "end_user",
-    "verbosity": "verbosity",
-})  # fmt: skip
+_ADVISORY: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "client_metadata": "metadata",
+        "enable_thinking": "effort",
+        "include": "include",
+        "labels": "metadata",
+        "logit_bias": "logit_bias",
+        "logprobs": "logprobs",
+        "mediaResolution": "image_detail",
+        "metadata": "metadata",
+        "prediction": "prediction",
+        "prompt_cache_key": "cache_hint",
+        "prompt_cache_options": "cache_hint",
+        "prompt_cache_retention": "cache_hint",
+        "safetySettings": "safety_settings",
+        "safety_identifier": "end_user",
+        "store": "store",
+        "stream_options": "stream_option",
+        "top_logprobs": "logprobs",
+        "user": "end_user",
+        "verbosity": "verbosity",
+    }
+)
 """Other protocols' fields that a model need not see, and the loss that each of them is."""
 
-# What these say by default is nothing.
-_DEFAULTS: Final[Mapping[str, Any]] = MappingProxyType({
-    "truncation": "disabled",
-    "text": {"format": {"type": "text"}},
-})  # fmt: skip
+_GROUPS: Final = frozenset({"generationConfig", "text", "toolConfig"})
+"""Fields that are only groups of such fields."""
+
+# What says nothing, beside what is empty or zero.
+_NOTHING: Final = ("auto", "default", "disabled")
 
 
 def write_request(
@@ -94,18 +97,26 @@ def _check(conversation: Conversation, losses: Losses) -> None:
         )
     if set(conversation.modalities) - {"text"}:
         raise Untranslatable("modalities", "This model answers in text only.")
-    for name, value in conversation.extra.items():
-        if not value or _DEFAULTS.get(name) == value:
-            continue
-        if name not in ADVISORY:
-            raise Untranslatable(name, "This model's vendor has nothing like it.")
-        losses.note(ADVISORY[name])
+    _lose(conversation.extra, "", losses)
     if conversation.seed is not None:
         losses.note("seed")
     if conversation.presence_penalty or conversation.frequency_penalty:
         losses.note("penalties")
     if conversation.logprobs is not None:
         losses.note("logprobs")
+
+
+def _lose(fields: Json, where: str, losses: Losses) -> None:
+    """Note the fields that are advisory; raise Untranslatable for any other that says something."""
+    for name, value in fields.items():
+        if not value or value in _NOTHING:
+            continue
+        if name in _GROUPS and isinstance(value, dict):
+            _lose(value, f"{name}.", losses)
+        elif name in _ADVISORY:
+            losses.note(_ADVISORY[name])
+        else:
+            raise Untranslatable(where + name, "This model's vendor has nothing like it.")
 
 
 def _limit(conversation: Conversation, to: Addressee, *, own: bool) -> int:
