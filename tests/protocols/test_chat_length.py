@@ -4,13 +4,10 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tollbridge.protocols import completions
 from tollbridge.protocols.answer import Identity
-from tollbridge.protocols.chat_length import finished_in, fitting, length_ending
-from tollbridge.protocols.delta_shape import produced_bytes
+from tollbridge.protocols.chat_length import finished_in, length_ending
 from tollbridge.protocols.usage import Usage
 
 IDENTITY = Identity("ours", 1_700_000_000, "gpt-test")
@@ -54,21 +51,6 @@ def test_text_completions_end_in_their_own_form():
     assert chunk["choices"][0] == {
         "index": 0, "text": "", "logprobs": None, "finish_reason": "length"
     }  # fmt: skip
-
-
-@given(
-    st.lists(st.text(max_size=20), max_size=8),
-    st.integers(0, 100),
-    st.sampled_from([b"\n", b"\r\n"]),
-)
-def test_frames_are_cut_where_the_text_does_not_fit_any_more(texts, room, line):
-    frames = b"".join(map(said, texts)).replace(b"\n", line)
-    fit, rest = fitting(frames, room)
-    assert fit + rest == frames
-    assert produced_bytes(fit) <= room
-    if rest:
-        longer = fit + rest[: rest.index(line * 2) + 2 * len(line)] if line * 2 in rest else frames
-        assert produced_bytes(longer) > room or line == b"\r\n"
 
 
 def test_finishes_are_found_wherever_they_stand():

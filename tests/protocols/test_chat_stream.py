@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocols import recordings
-from tollbridge.protocols.chat_stream import NOT_SSE, TAIL_MAX, TOO_LARGE, ChatTap, has_marker
+from tollbridge.protocols.chat_stream import ChatTap, has_marker
+from tollbridge.protocols.tap import NOT_SSE, TAIL_MAX, TOO_LARGE
 from tollbridge.protocols.usage import Usage
 
 DONE = b"data: [DONE]\n\n"

@@ -6,7 +6,7 @@ from tests.relay.calls import asked
 from tests.relay.visitor import Visitor
 from tollbridge.core.clock import new_tid, now_ms, tid_ms
 from tollbridge.relay.call import Call
-from tollbridge.relay.dialects import CHAT
+from tollbridge.relay.chat_dialects import CHAT
 
 
 def test_a_call_begins_with_nothing_held_tried_or_charged():

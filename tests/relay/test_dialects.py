@@ -9,7 +9,7 @@ from tests.relay.calls import account
 from tollbridge.core.errors import Surface
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.json_peek import FieldError, peek
-from tollbridge.relay.dialects import CHAT, COMPLETIONS, Dialect, Wish
+from tollbridge.relay.chat_dialects import CHAT, COMPLETIONS, Dialect, Wish
 
 IDENTITY = Identity("1", 1_700_000_000, "gpt-test")
 STRICT, COMPATIBLE = account(), account(compatible=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tollbridge.relay.dialects import CHAT, COMPLETIONS
+from tollbridge.relay.chat_dialects import CHAT, COMPLETIONS
 from tollbridge.relay.routes import PATHS, is_relayed, match
 
 

@@ -11,7 +11,6 @@ import msgspec
 
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.chat_normal import chat_id
-from tollbridge.protocols.delta_shape import produced_bytes
 from tollbridge.protocols.facts import decoded, text_or_none
 from tollbridge.protocols.sse import Framer, data_of
 from tollbridge.protocols.usage import Usage
@@ -48,20 +47,6 @@ def ending(
     if usage is not None:
         frames.append(_frame({**head, "choices": [], "usage": _figures(usage)}))
     return b"".join([*frames, _DONE])
-
-
-def fitting(frames: bytes, text_bytes: int) -> tuple[bytes, bytes]:
-    """Cut whole frames in two: those with at most so much text, and all from there on."""
-    framer = Framer()
-    fit: list[bytes] = []
-    left = text_bytes
-    whole = framer.feed(frames)
-    for at, frame in enumerate(whole):
-        left -= produced_bytes(frame)
-        if left < 0:
-            return b"".join(fit), b"".join([*whole[at:], framer.rest()])
-        fit.append(frame)
-    return b"".join(fit), framer.rest()
 
 
 def finished_in(frames: bytes) -> set[int]:

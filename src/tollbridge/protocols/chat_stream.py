@@ -7,6 +7,7 @@ its quotes would be escaped, so searching the bytes for it misses nothing. It mu
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -19,20 +20,14 @@ from tollbridge.protocols.delta_shape import DeltaShape, learn_shape, produced_b
 from tollbridge.protocols.facts import UpstreamFault, decoded, fault_from, text_or_none
 from tollbridge.protocols.json_peek import PeekError, peek
 from tollbridge.protocols.sse import Framer, FrameTooLarge, data_of, event_of
+from tollbridge.protocols.tap import NOT_SSE, TAIL_MAX, TOO_LARGE
 from tollbridge.protocols.usage import Usage
-
-TAIL_MAX: Final = 32 * 1024 * 1024
-"""Bytes that may follow the finish; more is a fault of the upstream."""
 
 RELEARN_AFTER: Final = 8
 """Frames between two attempts to learn what a plain frame looks like (tool calls change it)."""
 
-NOT_SSE: Final = UpstreamFault(
-    type="not_sse", code="", message="The answer is not an event stream."
-)
-TOO_LARGE: Final = UpstreamFault(type="too_large", code="", message="The answer does not end.")
-
 _DONE: Final = b"[DONE]"
+_DONE_FRAME: Final = b"data: [DONE]\n\n"
 _NULL_USAGE: Final = re.compile(rb',\s*"usage"\s*:\s*null')
 _MODEL: Final = re.compile(rb'("model"\s*:\s*)"(?:[^"\\]|\\.)*"')
 _BODY_STARTS: Final = (b"{", b"[", b"<")
@@ -43,12 +38,13 @@ class ChatTap:
 
     `copies` is the request's n. `hide_usage` takes the usage out again that only we asked for.
     `rename` is the client's name for a mapped model. `normaliser` re-emits a compatible
-    upstream's chunks by the book.
+    upstream's chunks by the book. `ending` makes the frames that end the stream for length.
     """
 
     __slots__ = (
         "_copies",
         "_ended",
+        "_ending",
         "_figures",
         "_framer",
         "_hide_usage",
@@ -78,7 +74,9 @@ class ChatTap:
         hide_usage: bool = False,
         rename: str | None = None,
         normaliser: StreamNormaliser | None = None,
+        ending: "Callable[[ChatTap, Usage], bytes] | None" = None,
     ) -> None:
+        self._ending = ending
         self._copies = copies
         self._hide_usage = hide_usage
         self._model_value = None if rename is None else msgspec.json.encode(rename)
@@ -108,6 +106,16 @@ class ChatTap:
     def usage(self) -> Usage | None:
         """The usage figures seen so far; None when the upstream has given none."""
         return usage_from(self._figures)
+
+    @property
+    def stream_id(self) -> str:
+        """The id that all chunks bear, empty when there is none yet."""
+        return (text_or_none(self.first.get("id")) or "") if self.first else ""
+
+    @property
+    def sequence(self) -> int:
+        """Chunks have no numbers."""
+        return 0
 
     @property
     def unfinished(self) -> list[int]:
@@ -165,6 +173,20 @@ class ChatTap:
     def finish_text(self) -> bytes:
         """Return everything that was held back, as it is to be sent once the call is settled."""
         return b"".join(self.tail)
+
+    def closing(self, *, silent: bool) -> bytes:
+        """Return what was held back; with the end mark where the upstream forgot it."""
+        tail = self.finish_text()
+        ended = self.done or tail.endswith(_DONE_FRAME)
+        return tail + _DONE_FRAME if silent and not ended else tail
+
+    def produced(self, frames: bytes) -> int:
+        """Return the UTF-8 bytes of text, reasoning and arguments in whole frames."""
+        return produced_bytes(frames)
+
+    def length_ending(self, used: Usage) -> bytes:
+        """Return the frames that end the stream for length, with what it used."""
+        return b"" if self._ending is None else self._ending(self, used)
 
     def _pass(self, frame: bytes) -> bytes:
         """Look at one frame and return what may be shown of it now; the rest joins the tail."""

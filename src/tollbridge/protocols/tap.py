@@ -73,6 +73,20 @@ class Tap(Protocol):
         """Return the frames that end the stream for length, with what it used."""
 
 
+def fitting(tap: Tap, frames: bytes, text_bytes: int) -> tuple[bytes, bytes]:
+    """Cut whole frames in two: those with at most so much text, and all from there on."""
+    framer = Framer()
+    fit: list[bytes] = []
+    left = text_bytes
+    whole = framer.feed(frames)
+    for at, frame in enumerate(whole):
+        left -= tap.produced(frame)
+        if left < 0:
+            return b"".join(fit), b"".join([*whole[at:], framer.rest()])
+        fit.append(frame)
+    return b"".join(fit), framer.rest()
+
+
 class FrameTap:
     """A tap on a stream of frames that pass as they are, but for a mapped model's name.
 

@@ -14,6 +14,7 @@ from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.relay.call import Call
+from tollbridge.relay.dialects import Task
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
 from tollbridge.relay.plan import pick
@@ -21,12 +22,13 @@ from tollbridge.relay.slices import cover
 from tollbridge.relay.stream import End, StreamPump
 from tollbridge.relay.throttle import Throttle, has_limits
 from tollbridge.relay.verdicts import Verdict, of_complaint, of_empty, of_failure, of_status
+from tollbridge.upstreams.complaints import UpstreamComplaint, read_complaint
 from tollbridge.upstreams.failures import UpstreamFailure
 from tollbridge.upstreams.http1 import Http1Client
 from tollbridge.upstreams.limits import Deadlines
-from tollbridge.upstreams.openai_errors import UpstreamComplaint, read_complaint
 
 _OK = 200
+_JSON = b"application/json"
 # The end of a tid is random: chance enough for a choice by weight, at no cost.
 _CHANCE_DIGITS = -8
 
@@ -112,6 +114,8 @@ class Attempts:
             if account is None:
                 raise self._nobody(call, waits_ms, last)
             tried.add(account.id)
+            if not call.dialect.serves(account):
+                continue
             wait_ms = 0
             if has_limits(account):
                 wait_ms = await self._throttle.enter_account(call, account)
@@ -142,12 +146,12 @@ class Attempts:
             self._metrics.upstream_failed(verdict.outcome)
 
     async def _try_unary(self, call: Call, account: Account) -> "Whole | Verdict":
-        body = self._outbound.body(call, account)
+        errand = call.dialect.errand(task_of(call), account)
         try:
             reply = await self._client.fetch(
                 self._outbound.target(call, account),
-                self._outbound.head(call, account, body),
-                body,
+                self._outbound.head(call, account, errand),
+                errand.body,
                 self._deadlines,
                 self._settings.max_reply_bytes,
             )
@@ -157,18 +161,17 @@ class Attempts:
         if reply.status != _OK:
             complaint = read_complaint(reply.body)
             return of_status(reply.status, complaint, headers.get(b"retry-after"))
-        facts = call.dialect.read_reply(reply.body)
+        content_type = headers.get(b"content-type", b"application/json")
+        facts, answer = errand.read(reply.body, content_type)
         if facts.error is not None:
             return of_complaint(facts.error)
         if facts.empty and not facts.finished and not (facts.usage and facts.usage.output):
             return of_empty()
-        answer = reply.body
-        if account.compatible:
-            answer = call.dialect.normal(answer, identity_of(call))
-        return Whole(answer, headers.get(b"content-type", b"application/json"), facts)
+        return Whole(answer, content_type if errand.native else _JSON, facts)
 
     async def _try_stream(self, call: Call, account: Account, outlet: Outlet) -> StreamPump:
-        tap = call.dialect.tap(call.ask, account, identity_of(call))
+        errand = call.dialect.errand(task_of(call), account)
+        tap = outlet.tap = errand.tap()
         checkpoints = cover(call, self._ledger, self._settings, self._metrics.extended)
         pump = StreamPump(
             tap, outlet, checkpoints, self._settings, drains=not account.stops_on_abort
@@ -177,12 +180,11 @@ class Attempts:
         exchange.watcher = pump
         if exchange.gone:
             pump.client_gone()
-        body = self._outbound.body(call, account)
         try:
             pump.call = await self._client.send(
                 self._outbound.target(call, account),
-                self._outbound.head(call, account, body),
-                body,
+                self._outbound.head(call, account, errand),
+                errand.body,
                 pump,
                 self._deadlines,
             )
@@ -195,9 +197,11 @@ class Attempts:
         return pump
 
 
-def identity_of(call: Call) -> Identity:
-    """Return what an answer is called where a compatible upstream does not say."""
-    return Identity(call.tid, call.at_ms // 1000, call.ask.model)
+def task_of(call: Call) -> Task:
+    """Return a call as its errands need to know it."""
+    model, asked = call.upstream_model, call.ask.model
+    identity = Identity(call.tid, call.at_ms // 1000, asked, model != asked)
+    return Task(call.source, call.ask, call.output_limit, identity, model, call.model, call.effort)
 
 
 def _judge(pump: StreamPump) -> Verdict | None:

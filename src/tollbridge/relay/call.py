@@ -9,9 +9,10 @@ from tollbridge.catalog.prices import Price
 from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot
 from tollbridge.core.clock import now_ms
 from tollbridge.identity.keys import KeyRecord
-from tollbridge.protocols.json_peek import TopLevel
+from tollbridge.protocols.blobs import BlobScan
+from tollbridge.protocols.media_request import Source
 from tollbridge.protocols.usage import Usage
-from tollbridge.relay.dialects import Asked, Dialect
+from tollbridge.relay.dialects import Asked, Dialect, Wish
 from tollbridge.relay.exchange import Exchange
 from tollbridge.storage.counters import Ticket
 from tollbridge.storage.ledger_items import Hold
@@ -21,10 +22,10 @@ class Call:
     """One call. Times are loop seconds; amounts nano-dollars; sizes bytes."""
 
     __slots__ = (
-        "account", "account_ticket", "amount", "ask", "at_ms", "attempts", "bill", "bodies",
-        "channel", "dialect", "exchange", "first_token_at", "has_media", "hold", "input_bound",
+        "account", "account_ticket", "amount", "ask", "at_ms", "attempts", "bill", "blobs", "channel",
+        "dialect", "effort", "exchange", "first_token_at", "has_media", "hold", "input_bound",
         "input_estimate", "key", "model", "output_limit", "price", "purses", "rate_lines",
-        "snapshot", "started_at", "tariff", "ticket", "tid", "top", "used",
+        "snapshot", "source", "started_at", "tariff", "ticket", "tid", "upstream_model", "used", "wish",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, tid: str, dialect: Dialect, started_at: float) -> None:
@@ -38,8 +39,13 @@ class Call:
         self.channel: Channel
         self.model: Model
         self.price: Price
-        self.top: TopLevel
+        self.source: Source
         self.ask: Asked
+        self.wish: Wish
+        self.blobs: BlobScan
+        # The name to send upstream, and an effort that came as a suffix of the client's name.
+        self.upstream_model = ""
+        self.effort: str | None = None
         self.bill: Bill
         self.account: Account | None = None
         self.purses: tuple[int, ...] = ()
@@ -52,7 +58,6 @@ class Call:
         self.tariff: Tariff | None = None
         self.hold: Hold | None = None
         self.attempts: list[tuple[int, str, int]] = []
-        self.bodies: dict[bool, bytes] = {}
         self.first_token_at: float | None = None
         # What the limits counted: for key, user and channel, and for the account of this attempt.
         self.ticket: Ticket | None = None

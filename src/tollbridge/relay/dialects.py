@@ -1,169 +1,150 @@
-"""Owns what differs between metered surfaces: how each reads, prepares and watches a call.
+"""Owns what differs between metered surfaces: the interface of one, and of one errand for it.
 
-Chat completions and legacy text completions; every surface to come is one more class here or a
-file of its own beside it. Pure: values in, values out.
+A dialect is the client's side: how a request is read and what it may cost. An errand is one try of a
+call as one account's upstream gets it, with the way back. Each surface has a file of its own. Pure
+interfaces; must not know how any of it is done.
 """
 
-from typing import NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
-from tollbridge.catalog.snapshot import Account
+from tollbridge.catalog.prices import Price
+from tollbridge.catalog.snapshot import Account, Model
 from tollbridge.core.errors import Surface
-from tollbridge.protocols import chat, chat_length, completions
 from tollbridge.protocols.answer import Identity
-from tollbridge.protocols.chat import ChatAsk
-from tollbridge.protocols.chat_normal import StreamNormaliser, normal_reply
-from tollbridge.protocols.chat_stream import ChatTap
-from tollbridge.protocols.completions import CompletionAsk
+from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.facts import ReplyFacts
-from tollbridge.protocols.json_peek import TopLevel
+from tollbridge.protocols.media_request import Source
+from tollbridge.protocols.media_usage import Counted
+from tollbridge.protocols.tap import Tap
 from tollbridge.protocols.usage import Usage
+from tollbridge.relay.exchange import Exchange
 
-Asked = ChatAsk | CompletionAsk
+
+class Asked(Protocol):
+    """What every dialect knows of its request; the rest is its own business."""
+
+    @property
+    def model(self) -> str:
+        """The model's name as the client wrote it."""
+
+    @property
+    def stream(self) -> bool:
+        """Whether the answer is to be streamed."""
 
 
 class Wish(NamedTuple):
-    """What a request says about its cost: output tokens a copy, copies, media out, searches."""
+    """What a request says about its cost.
+
+    `limit`: output tokens a copy, None without one; `searches`: web searches at most. `counted` is
+    what is sold by the piece; `whole` says that no output limit can be written into the request.
+    """
 
     limit: int | None
-    copies: int
-    media_out: bool
-    searches: int
+    copies: int = 1
+    media_out: bool = False
+    searches: int = 0
+    counted: Counted | None = None
+    whole: bool = False
+    has_output: bool = True
+
+
+class Task(NamedTuple):
+    """One call as an errand needs to know it; it stays the same over all tries.
+
+    `model` is the name to send upstream, `effort` one that came as a suffix of the client's name;
+    `limit` an output limit to write. `sold` is the catalogue's model.
+    """
+
+    source: Source
+    ask: Any
+    limit: int | None
+    identity: Identity
+    model: str
+    sold: Model
+    effort: str | None
+
+
+class Errand(Protocol):
+    """One try: what to send, and how to read what comes back."""
+
+    path: bytes
+    """Path and query below the account's base URL."""
+    body: bytes
+    content_type: bytes
+    native: bool
+    """The client speaks the upstream's own protocol, so its protocol's headers may pass."""
+
+    def read(self, body: bytes, content_type: bytes) -> tuple[ReplyFacts, bytes]:
+        """Return what a whole answer says, and it as the client is to get it. Never raises."""
+
+    def tap(self) -> Tap:
+        """Return what watches the stream of this try."""
+
+
+class Framing(Protocol):
+    """How the frames of a stream travel, where it is not as server-sent events."""
+
+    content_type: bytes
+    heartbeat: bytes
+
+    def open(self, frames: bytes = b"") -> bytes:
+        """Return the first bytes."""
+
+    def more(self, frames: bytes) -> bytes:
+        """Return the bytes of further frames."""
+
+    def close(self, frames: bytes = b"") -> bytes:
+        """Return the last bytes."""
 
 
 class Dialect(Protocol):
-    """One metered surface."""
+    """One metered surface, perhaps bound to what the path of a request says."""
 
     surface: Surface
     surface_name: str
     """The surface as text: asking an enum for its value costs as much as a look-up."""
-    upstream_path: bytes
+    free: bool
+    """The call costs nothing anywhere (it counts tokens): nothing is held for it."""
+    heartbeat: bytes
+    """What keeps a silent stream open."""
+    images: bool
+    """Every call of it makes images, so the channel must be enabled for them."""
 
-    def read_ask(self, top: TopLevel) -> Asked:
-        """Read the request; raises FieldError."""
+    def read(self, exchange: Exchange) -> tuple[Source, Any]:
+        """Read a request into its source and its ask.
 
-    def wish(self, ask: Asked) -> Wish:
+        Raises PeekError, FormError, FieldError, Refused.
+        """
+
+    def wish(self, ask: Any) -> Wish:
         """Say what it may cost."""
 
-    def visible(self, top: TopLevel, ask: Asked) -> bool:
+    def check(self, ask: Any, model: Model) -> None:
+        """Raise Refused for what the model's own limits do not allow."""
+
+    def makes_images(self, ask: Any) -> bool:
+        """Say whether images may be made by this call."""
+
+    def visible(self, source: Any, ask: Any) -> bool:
         """Say whether all output that is billed will be text in the answer."""
 
-    def prepare(self, top: TopLevel, ask: Asked, account: Account, limit: int | None) -> bytes:
-        """Return the body for an account, with an output limit written if there is one."""
+    def blobs(self, exchange: Exchange, ask: Any) -> BlobScan:
+        """Return what the request carries besides text."""
 
-    def read_reply(self, body: bytes) -> ReplyFacts:
-        """Read a whole answer; never raises."""
+    def serves(self, account: Account) -> bool:
+        """Say whether an account's upstream can answer such a call at all."""
 
-    def normal(self, body: bytes, identity: Identity) -> bytes:
-        """Return a compatible account's whole answer by the book."""
+    def sliced(self, account: Account) -> bool:
+        """Say whether a stream through this account may begin with a slice of its hold."""
 
-    def tap(self, ask: Asked, account: Account, identity: Identity) -> ChatTap:
-        """Return what watches the stream of an attempt."""
+    def errand(self, task: Task, account: Account) -> Errand:
+        """Make one try ready; FieldError for what this account's vendor cannot be told."""
 
-    def length_ending(self, ask: Asked, tap: ChatTap, identity: Identity, used: Usage) -> bytes:
-        """Return the frames that end a stream whose money is used up, with what it used."""
+    def estimate(self, ask: Any, input_tokens: int, text_bytes: int) -> Usage:
+        """Return the usage of a call whose upstream said nothing."""
 
+    def settled(self, ask: Any, usage: Usage, price: Price) -> Usage:
+        """Return the usage to charge of what the upstream said."""
 
-# Fields that make a model bill output which its answer does not show, whatever their value.
-_HIDING = (
-    "reasoning",
-    "thinking",
-    "enable_thinking",
-    "thinking_budget",
-    "chat_template_kwargs",
-    "extra_body",
-    "prediction",
-)
-_SHOWN_EFFORTS = frozenset({None, b'"none"', b'"minimal"'})
-# Their input is written under a name that the count of the text does not know.
-_CUSTOM_TOOL = b'"custom"'
-
-
-class _Chat:
-    surface = Surface.CHAT
-    surface_name = Surface.CHAT.value
-    upstream_path = b"/v1/chat/completions"
-
-    def read_ask(self, top: TopLevel) -> ChatAsk:
-        return chat.read_ask(top)
-
-    def wish(self, ask: ChatAsk) -> Wish:
-        media = any(kind != "text" for kind in ask.modalities)
-        return Wish(ask.limit, ask.copies, media, 1 if ask.web_search else 0)
-
-    def visible(self, top: TopLevel, ask: ChatAsk) -> bool:
-        if ask.web_search or any(kind != "text" for kind in ask.modalities):
-            return False
-        if top.raw("reasoning_effort") not in _SHOWN_EFFORTS:
-            return False
-        if any(top.kind(name) is not None for name in _HIDING):
-            return False
-        return not ask.has_tools or _CUSTOM_TOOL not in (top.raw("tools") or b"")
-
-    def prepare(self, top: TopLevel, ask: ChatAsk, account: Account, limit: int | None) -> bytes:
-        return chat.prepare(
-            top,
-            ask,
-            model=None,
-            output_limit=limit,
-            force_usage=True,
-            limit_field_default="max_tokens" if account.compatible else "max_completion_tokens",
-        )
-
-    def read_reply(self, body: bytes) -> ReplyFacts:
-        return chat.read_reply(body)
-
-    def normal(self, body: bytes, identity: Identity) -> bytes:
-        return normal_reply(body, identity)
-
-    def tap(self, ask: ChatAsk, account: Account, identity: Identity) -> ChatTap:
-        if account.compatible:
-            normaliser = StreamNormaliser(identity, want_usage=ask.include_usage)
-            return ChatTap(copies=ask.copies, normaliser=normaliser)
-        return ChatTap(copies=ask.copies, hide_usage=not ask.include_usage)
-
-    def length_ending(self, ask: ChatAsk, tap: ChatTap, identity: Identity, used: Usage) -> bytes:
-        return chat_length.length_ending(
-            tap.first, identity, tap.unfinished, used if ask.include_usage else None
-        )
-
-
-class _Completions:
-    surface = Surface.CHAT
-    surface_name = Surface.CHAT.value
-    upstream_path = b"/v1/completions"
-
-    def read_ask(self, top: TopLevel) -> CompletionAsk:
-        return completions.read_ask(top)
-
-    def wish(self, ask: CompletionAsk) -> Wish:
-        return Wish(ask.limit, ask.copies, media_out=False, searches=0)
-
-    def visible(self, _top: TopLevel, ask: CompletionAsk) -> bool:
-        # With `best_of`, texts are written that nobody sees.
-        return ask.copies == ask.choices
-
-    def prepare(
-        self, top: TopLevel, ask: CompletionAsk, _account: Account, limit: int | None
-    ) -> bytes:
-        return completions.prepare(top, ask, model=None, output_limit=limit, force_usage=True)
-
-    def read_reply(self, body: bytes) -> ReplyFacts:
-        return completions.read_reply(body)
-
-    def normal(self, body: bytes, _identity: Identity) -> bytes:
-        return body
-
-    def tap(self, ask: CompletionAsk, _account: Account, _identity: Identity) -> ChatTap:
-        return ChatTap(copies=ask.choices, hide_usage=not ask.include_usage)
-
-    def length_ending(
-        self, ask: CompletionAsk, tap: ChatTap, identity: Identity, used: Usage
-    ) -> bytes:
-        return completions.length_ending(
-            tap.first, identity, tap.unfinished, used if ask.include_usage else None
-        )
-
-
-# Each takes its own kind of ask, and only ever gets back what its own `read_ask` returned.
-CHAT = cast("Dialect", _Chat())
-COMPLETIONS = cast("Dialect", _Completions())
+    def framing(self) -> Framing | None:
+        """Return how frames travel to this client, None for server-sent events."""

@@ -15,11 +15,17 @@ from tollbridge.core.errors import ApiError, Kind
 from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.identity.presented import check_key
-from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal, peek
+from tollbridge.protocols.abilities import split_effort
+from tollbridge.protocols.gemini import RoleMissing
+from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal
+from tollbridge.protocols.losses import Untranslatable
+from tollbridge.protocols.media_request import Refused
+from tollbridge.protocols.multipart import FormError
 from tollbridge.relay.call import Call
+from tollbridge.relay.dialects import Dialect
 from tollbridge.relay.exchange import Exchange
 
-__all__ = ["Offers", "authenticate", "check_key", "read_body", "recognise"]
+__all__ = ["Offers", "authenticate", "check_key", "field_error", "read_body", "recognise"]
 
 _OFFERS_MAX = 10_000
 _NAME_MAX = 200
@@ -43,27 +49,48 @@ def authenticate(exchange: Exchange, keys: KeyStore) -> Coroutine[Any, Any, KeyR
 
 
 def read_body(call: Call) -> None:
-    """Peek the body and read what the call asks for into `call.top` and `call.ask`."""
+    """Read what the call asks for into `call.source`, `call.ask` and `call.wish`; ApiError."""
+    dialect = call.dialect
     try:
-        call.top = peek(call.exchange.body)
-        call.ask = call.dialect.read_ask(call.top)
-    except PeekError as error:
+        call.source, call.ask = dialect.read(call.exchange)
+    except (PeekError, FormError, FieldError, Refused) as error:
+        raise _unreadable(error) from None
+    call.wish = dialect.wish(call.ask)
+    call.blobs = dialect.blobs(call.exchange, call.ask)
+
+
+def _unreadable(error: PeekError | FormError | FieldError | Refused) -> ApiError:
+    kind = Kind.INVALID_REQUEST
+    if isinstance(error, PeekError):
         if error.reason is Refusal.DUPLICATE_KEY:
-            raise ApiError(
-                Kind.INVALID_REQUEST,
-                "The request body names a top-level field twice.",
-                code="duplicate_field",
-            ) from None
-        raise ApiError(
-            Kind.INVALID_REQUEST, _PEEK_MESSAGES[error.reason], code="invalid_json"
-        ) from None
-    except FieldError as error:
-        raise ApiError(
-            Kind.INVALID_REQUEST,
-            f"Invalid '{error.name}': expected {error.expected}.",
-            code="invalid_value",
-            param=error.name,
-        ) from None
+            text = "The request body names a top-level field twice."
+            return ApiError(kind, text, code="duplicate_field")
+        return ApiError(kind, _PEEK_MESSAGES[error.reason], code="invalid_json")
+    if isinstance(error, FormError):
+        text = f"The form cannot be read: {error.reason.value.replace('_', ' ')}."
+        return ApiError(kind, text, code="invalid_form", param=error.name)
+    if isinstance(error, Refused):
+        return ApiError(kind, error.message, code=error.code, param=error.param)
+    return field_error(error)
+
+
+def field_error(error: FieldError) -> ApiError:
+    """Return what a client hears of a field that is wrong, or that the vendor cannot be told."""
+    if isinstance(error, RoleMissing):
+        text = (
+            f"Request contains an invalid argument: {error.name} must be {error.expected}."
+            ' Give every content a role: "user" or "model".'
+        )
+        return ApiError(Kind.INVALID_REQUEST, text, code="invalid_value", param=error.name)
+    if isinstance(error, Untranslatable):
+        text = f"Invalid '{error.name}': {error.reason}"
+        return ApiError(Kind.INVALID_REQUEST, text, code="unsupported_value", param=error.name)
+    return ApiError(
+        Kind.INVALID_REQUEST,
+        f"Invalid '{error.name}': expected {error.expected}.",
+        code="invalid_value",
+        param=error.name,
+    )
 
 
 class Offers:
@@ -76,12 +103,14 @@ class Offers:
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
-        self._found: dict[tuple[int, str, str], tuple[Channel, Model]] = {}
+        self._found: dict[tuple[int, str, str, type], tuple[Channel, Model]] = {}
 
     def choose(self, call: Call) -> None:
         """Find the channel and the model of a call, and check that the key may use both."""
-        key, name = call.key, call.ask.model
-        if key.models and name not in key.models:
+        key = call.key
+        name = call.upstream_model = call.ask.model
+        _split_name(call)
+        if key.models and name not in key.models and call.upstream_model not in key.models:
             raise ApiError(Kind.MODEL_NOT_ALLOWED, facts={"model": name, "key_last6": key.last6})
         if key.channel_id is None:
             call.channel, model = _offer(call)
@@ -90,13 +119,15 @@ class Offers:
         if model.price is None:
             raise ApiError(Kind.MODEL_UNPRICED, facts={"model": name})
         call.model, call.price = model, model.price
+        _check_capability(call)
         _check_limits(call, model)
 
     def _bound_offer(self, call: Call, channel_id: int) -> tuple[Channel, Model]:
         if call.snapshot is not self._snapshot:
             self._snapshot = call.snapshot
             self._found.clear()
-        which = (channel_id, call.ask.model, call.dialect.surface_name)
+        dialect = call.dialect
+        which = (channel_id, call.upstream_model, dialect.surface_name, type(dialect))
         found = self._found.get(which)
         if found is None:
             found = _offer(call)
@@ -107,7 +138,7 @@ class Offers:
 
 def _offer(call: Call) -> tuple[Channel, Model]:
     """Return the channel that a call goes to and the priced model; ApiError when there is none."""
-    key, snapshot, name = call.key, call.snapshot, call.ask.model
+    key, snapshot, name = call.key, call.snapshot, call.upstream_model
     facts = {"model": name, "key_last6": key.last6}
     channels = _open_to(key, snapshot)
     # Under a wildcard any text is a name, and names are kept: only what can be one is.
@@ -120,7 +151,11 @@ def _offer(call: Call) -> tuple[Channel, Model]:
             facts["fixed_channel"] = "yes"
         raise ApiError(Kind.MODEL_UNKNOWN, facts=facts)
     surface = call.dialect.surface
-    speaking = [channel for channel in serving if surface in channel.surfaces]
+    speaking = [
+        channel
+        for channel in serving
+        if surface in channel.surfaces and _reaches(call.dialect, channel)
+    ]
     if not speaking:
         raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
     if model.price is None or not is_priced(model.price):
@@ -129,6 +164,21 @@ def _offer(call: Call) -> tuple[Channel, Model]:
     staffed = [channel for channel in speaking if channel.accounts] or speaking
     cheapest = min(staffed, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
     return cheapest, model
+
+
+def _reaches(dialect: Dialect, channel: Channel) -> bool:
+    """Say whether any account of the channel could answer; one without accounts may get some."""
+    return not channel.accounts or any(dialect.serves(account) for account in channel.accounts)
+
+
+def _split_name(call: Call) -> None:
+    """Take an effort off the end of a name that is not sold as it is."""
+    name, snapshot = call.ask.model, call.snapshot
+    if name in snapshot.models:
+        return
+    parts = split_effort(name)
+    if parts is not None and parts[0] in snapshot.models:
+        call.upstream_model, call.effort = parts
 
 
 def _open_to(key: KeyRecord, snapshot: Snapshot) -> list[Channel]:
@@ -143,8 +193,22 @@ def _nearest(snapshot: Snapshot, channels: list[Channel], name: str) -> str:
     return ", ".join(snapshot.nearest(name, names))
 
 
+def _check_capability(call: Call) -> None:
+    dialect = call.dialect
+    makes = dialect.images or dialect.makes_images(call.ask)
+    if makes and "images" not in call.channel.capabilities:
+        raise ApiError(Kind.IMAGES_NOT_ENABLED)
+
+
 def _check_limits(call: Call, model: Model) -> None:
-    limit = call.ask.limit
+    try:
+        call.dialect.check(call.ask, model)
+    except Refused as error:
+        raise ApiError(
+            Kind.INVALID_REQUEST, error.message, code=error.code, param=error.param
+        ) from None
+    wish = call.wish
+    limit = wish.limit if wish.has_output else None
     if limit is not None and limit > model.max_output:
         raise ApiError(
             Kind.INVALID_REQUEST,

@@ -1,48 +1,49 @@
-"""Owns the request as an account's upstream gets it: where it goes, its head and its body.
+"""Owns the request as an account's upstream gets it: where it goes and its head.
 
-The head of an account is built once a snapshot; the body once for each kind of account. The
-client's bytes stay as they are but for the fields that must change (architecture.md, "One
-request").
+The head of an account is built once a snapshot and path; what is sent is the errand's business.
 """
 
 from tollbridge.catalog.snapshot import Account
 from tollbridge.relay.call import Call
+from tollbridge.relay.dialects import Errand
+from tollbridge.upstreams.platforms import PLATFORMS, Platform
 from tollbridge.upstreams.target import Target
 
-# What a client may tell the upstream besides the body; everything else stays here.
-_PASSED_HEADERS = (b"openai-beta",)
-_FIXED_LINES = (
-    b"\r\ncontent-type: application/json\r\naccept-encoding: identity\r\nuser-agent: tollbridge\r\n"
-)
+_FIXED_LINES = b"accept-encoding: identity\r\nuser-agent: tollbridge\r\n"
+# A path may have any model's name in it, where the catalogue has wildcards.
+_HEADS_MAX = 1_000
 
 
 class _Address:
     """Where an account is reached, with the fixed part of its request heads."""
 
-    __slots__ = ("account", "heads", "target")
+    __slots__ = ("account", "heads", "platform", "target")
 
     def __init__(self, account: Account, *, allow_private: bool) -> None:
         self.account = account
         self.target = Target.parse(account.base_url, account.proxy or None, allow_private)
-        self.heads: dict[bytes, bytes] = {}
+        self.platform: Platform = PLATFORMS[account.platform]
+        self.heads: dict[tuple[bytes, bytes], bytes] = {}
 
-    def head(self, path: bytes) -> bytes:
-        blob = self.heads.get(path)
+    def head(self, path: bytes, content_type: bytes) -> bytes:
+        blob = self.heads.get((path, content_type))
         if blob is None:
             target = self.target
-            blob = self.heads[path] = b"".join(
+            blob = b"".join(
                 (
                     b"POST ", target.prefix.encode(), path, b" HTTP/1.1\r\nhost: ",
-                    target.authority.encode(), b"\r\nauthorization: Bearer ",
-                    self.account.secret.encode(),
-                    _FIXED_LINES,
+                    target.authority.encode(), b"\r\n",
+                    self.platform.auth_lines(self.account.secret),
+                    b"content-type: ", content_type, b"\r\n", _FIXED_LINES,
                 )
             )  # fmt: skip
+            if len(self.heads) < _HEADS_MAX:
+                self.heads[path, content_type] = blob
         return blob
 
 
 class Outbound:
-    """Makes requests for accounts; keeps what does not change between them."""
+    """Makes request heads for accounts; keeps what does not change between them."""
 
     def __init__(self) -> None:
         self._addresses: dict[int, _Address] = {}
@@ -51,24 +52,15 @@ class Outbound:
         """Return where this account's calls go."""
         return self._address(call, account).target
 
-    def head(self, call: Call, account: Account, body: bytes) -> bytes:
-        """Return the serialised request head for a body of this call."""
-        blob = self._address(call, account).head(call.dialect.upstream_path)
-        headers = call.exchange.headers
-        for name in _PASSED_HEADERS:
-            if name in headers:
-                blob += name + b": " + headers[name] + b"\r\n"
-        accept = b"text/event-stream" if call.ask.stream else b"application/json"
-        return b"%baccept: %b\r\ncontent-length: %d\r\n\r\n" % (blob, accept, len(body))
-
-    def body(self, call: Call, account: Account) -> bytes:
-        """Return the request body for this account, spliced at most once for each kind."""
-        body = call.bodies.get(account.compatible)
-        if body is None:
-            body = call.bodies[account.compatible] = call.dialect.prepare(
-                call.top, call.ask, account, call.output_limit
-            )
-        return body
+    def head(self, call: Call, account: Account, errand: Errand) -> bytes:
+        """Return the serialised request head of an errand."""
+        address = self._address(call, account)
+        return b"%b%baccept: %b\r\ncontent-length: %d\r\n\r\n" % (
+            address.head(errand.path, errand.content_type),
+            address.platform.client_lines(call.exchange.headers, native=errand.native),
+            b"text/event-stream" if call.ask.stream else b"application/json",
+            len(errand.body),
+        )
 
     def _address(self, call: Call, account: Account) -> _Address:
         address = self._addresses.get(account.id)

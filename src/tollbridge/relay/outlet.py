@@ -9,8 +9,9 @@ import math
 from collections.abc import Callable
 
 from tollbridge.core.errors import ApiError, render_in_band
+from tollbridge.protocols.tap import Tap
 from tollbridge.relay.call import Call
-from tollbridge.relay.replies import HEARTBEAT, SSE_HEADERS, tracing
+from tollbridge.relay.replies import SSE_HEADERS, stream_lines, tracing
 
 
 class Outlet:
@@ -19,12 +20,14 @@ class Outlet:
     __slots__ = (
         "_beat_s",
         "_call",
+        "_framing",
         "_loop",
         "_over",
         "_tick_s",
         "_timer",
         "_touched",
         "started",
+        "tap",
         "tick",
     )
 
@@ -36,12 +39,15 @@ class Outlet:
         tick_s: float = math.inf,
     ) -> None:
         self._call = call
+        self._framing = call.dialect.framing()
         self._loop = loop
         self._beat_s = beat_s
         self._tick_s = tick_s
         self._touched = loop.time()
         self._over = False
         self.started = False
+        self.tap: Tap | None = None
+        """What watches the try whose frames these are; it knows how they name themselves."""
         self.tick: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = loop.call_later(min(beat_s, tick_s), self._look)
 
@@ -51,32 +57,41 @@ class Outlet:
             return
         self._touched = self._loop.time()
         if self.started:
-            self._call.exchange.write(data)
+            self._call.exchange.write(data if self._framing is None else self._framing.more(data))
         else:
-            self.started = True
-            self._call.exchange.start(200, SSE_HEADERS + tracing(self._call), data)
+            self._start(data)
 
     def end(self, tail: bytes) -> None:
         """Pass the last frames and end the answer properly."""
         if self._close():
             if not self.started:
-                self.started = True
-                self._call.exchange.start(200, SSE_HEADERS + tracing(self._call))
-            self._call.exchange.finish(tail)
+                self._start(b"")
+            self._call.exchange.finish(tail if self._framing is None else self._framing.close(tail))
 
     def fail(self, error: ApiError) -> None:
         """End a started stream with an error in its own grammar."""
-        call = self._call
+        call, tap = self._call, self.tap
         if self._close():
-            call.exchange.finish(
-                render_in_band(
-                    error,
-                    call.dialect.surface,
-                    call.snapshot.site.error_profile,
-                    call.tid,
-                    model=call.ask.model,
-                )
+            last = render_in_band(
+                error,
+                call.dialect.surface,
+                call.snapshot.site.error_profile,
+                call.tid,
+                model=call.ask.model,
+                stream_id="" if tap is None else tap.stream_id,
+                sequence=0 if tap is None else tap.sequence,
             )
+            call.exchange.finish(last if self._framing is None else self._framing.close(last))
+
+    def _start(self, first: bytes) -> None:
+        """Send the head with the first bytes."""
+        self.started = True
+        call, framing = self._call, self._framing
+        if framing is None:
+            call.exchange.start(200, SSE_HEADERS + tracing(call), first)
+        else:
+            lines = stream_lines(framing.content_type)
+            call.exchange.start(200, lines + tracing(call), framing.open(first))
 
     def close(self) -> None:
         """Stop the heartbeats; nothing more is sent."""
@@ -96,7 +111,7 @@ class Outlet:
             self.tick()
         quiet_s = now - self._touched
         if quiet_s >= self._beat_s:
-            self.send(HEARTBEAT)
+            self.send(self._call.dialect.heartbeat)
             quiet_s = 0.0
         if not self._over:
             self._timer = self._loop.call_later(

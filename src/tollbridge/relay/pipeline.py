@@ -17,8 +17,9 @@ from tollbridge.identity.keys import KeyStore
 from tollbridge.notify.kinds import Kind as Alert
 from tollbridge.notify.kinds import of_wallet
 from tollbridge.protocols.facts import ReplyFacts
+from tollbridge.protocols.json_peek import FieldError
 from tollbridge.relay import gate
-from tollbridge.relay.attempt import Attempts, identity_of
+from tollbridge.relay.attempt import Attempts
 from tollbridge.relay.call import Call
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.leash import Leash
@@ -86,6 +87,9 @@ class Relay:
             else None
         )
         try:
+            if call.dialect.free:
+                await self._free(call)
+                return
             await self._reserve.hold(call)
             if outlet is None:
                 await self._unary(call)
@@ -93,6 +97,9 @@ class Relay:
                 await self._stream(call, outlet)
         except ApiError as error:
             self._fail(call, outlet, error)
+        except FieldError as error:
+            # The vendor of this account cannot be told what the call asks for.
+            self._fail(call, outlet, gate.field_error(error))
         except BaseException as error:
             # A fault of ours, or the process is ending: the call is void, its client is told.
             _log.error("call failed", tid=call.tid, fault=type(error).__name__, exc_info=True)
@@ -120,6 +127,13 @@ class Relay:
         call.bill = make_bill(call)
         if is_limited(call):
             await self._throttle.enter(call)
+
+    async def _free(self, call: Call) -> None:
+        """Pass on a call that costs nothing: nothing is held, and its row says that it was made."""
+        whole = await self._attempts.unary(call)
+        self._settlement.free(call)
+        lines = b"content-type: %b\r\n%b" % (whole.content_type, tracing(call))
+        call.exchange.reply(200, lines, whole.body)
 
     async def _unary(self, call: Call) -> None:
         leash = Leash(self._loop, call.exchange.task, self._settings.drain_cap_s)
@@ -187,7 +201,7 @@ class Relay:
             outlet.end(pump.last_frames())
         elif durable and pump.end_state is End.LIMITED:
             used = estimated_usage(call.input_estimate, pump.text_bytes)
-            outlet.end(call.dialect.length_ending(call.ask, pump.tap, identity_of(call), used))
+            outlet.end(pump.tap.length_ending(used))
         else:
             outlet.fail(ApiError(Kind.STREAM_BROKEN))
 

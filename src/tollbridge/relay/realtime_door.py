@@ -31,6 +31,7 @@ from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.notify.kinds import Kind as Alert
 from tollbridge.notify.kinds import of_wallet
+from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.realtime import KEY_SUBPROTOCOL, SUBPROTOCOL, error_event
 from tollbridge.relay import gate
 from tollbridge.relay.call import Call
@@ -42,6 +43,7 @@ from tollbridge.relay.realtime_line import PLATFORM, Lines, accounts_of
 from tollbridge.relay.realtime_tab import Tab, durable
 from tollbridge.relay.replies import header_lines
 from tollbridge.relay.reserve import make_bill
+from tollbridge.relay.talk import Talk
 from tollbridge.relay.throttle import Throttle, is_limited
 from tollbridge.relay.world import World
 from tollbridge.storage.ledger_items import Settle
@@ -68,7 +70,7 @@ class RealtimeAsk(NamedTuple):
     stream: bool = True
 
 
-class _Realtime:
+class _Realtime(Talk):
     """What the steps that all calls share want to know of the surface."""
 
     surface = Surface.MEDIA
@@ -163,6 +165,7 @@ class RealtimeDoor:
         gate.check_key(call.key, exchange.peer, call.at_ms)
         # It satisfies what is asked of an ask here: a model, no limit, a stream.
         call.ask = cast("Asked", RealtimeAsk(_model_of(exchange.query)))
+        call.wish, call.blobs = _DIALECT.wish(call.ask), BlobScan()
         self._offers.choose(call)
         facts = {"model": call.ask.model, "key_last6": call.key.last6}
         if call.channel.platform != PLATFORM:

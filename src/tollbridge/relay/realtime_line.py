@@ -18,9 +18,9 @@ from tollbridge.relay.call import Call
 from tollbridge.relay.plan import pick
 from tollbridge.relay.throttle import Throttle, has_limits
 from tollbridge.relay.verdicts import Verdict, of_failure, of_status
+from tollbridge.upstreams.complaints import read_complaint
 from tollbridge.upstreams.dial import trust
 from tollbridge.upstreams.failures import UpstreamFailure
-from tollbridge.upstreams.openai_errors import read_complaint
 from tollbridge.upstreams.target import Target
 from tollbridge.upstreams.websocket import Refused, open_websocket
 

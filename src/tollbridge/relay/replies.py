@@ -6,12 +6,17 @@ from tollbridge.core.money import format_usd
 from tollbridge.relay.call import Call
 from tollbridge.storage.counters import Scope, State
 
-SSE_HEADERS = (
-    b"content-type: text/event-stream; charset=utf-8\r\n"
-    b"cache-control: no-cache, no-transform\r\n"
-    b"x-accel-buffering: no\r\n"
-)
-HEARTBEAT = b": keepalive\n\n"
+
+def stream_lines(content_type: bytes) -> bytes:
+    """Return the lines of a streamed answer that nobody on the way may keep back."""
+    return (
+        b"content-type: " + content_type + b"\r\n"
+        b"cache-control: no-cache, no-transform\r\n"
+        b"x-accel-buffering: no\r\n"
+    )  # fmt: skip
+
+
+SSE_HEADERS = stream_lines(b"text/event-stream; charset=utf-8")
 
 
 def tracing(call: Call) -> bytes:

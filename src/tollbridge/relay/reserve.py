@@ -6,13 +6,12 @@ there; it must not know of connections.
 
 from tollbridge.billing.bill import Bill, pack
 from tollbridge.billing.bounds import Ask as BoundAsk
-from tollbridge.billing.bounds import Bound, Unaffordable, bound, input_bound
+from tollbridge.billing.bounds import Bound, Unaffordable, bound, counted_cost, input_bound
 from tollbridge.billing.ledger import DatabaseDown, Ledger
 from tollbridge.billing.pricing import AmountTooLarge
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.money import format_usd
 from tollbridge.core.settings import Settings
-from tollbridge.protocols.blobs import scan
 from tollbridge.relay.call import Call
 from tollbridge.relay.meter import estimate_tokens, known_client
 from tollbridge.relay.purses import Purses, shortage
@@ -62,8 +61,7 @@ class Reserve:
                 raise self._short(call, result.short, 0)
 
     def _measure_input(self, call: Call) -> None:
-        body = call.exchange.body
-        blobs = scan(body)
+        body, blobs = call.exchange.body, call.blobs
         settings = self._settings
         call.has_media = blobs.media
         call.input_bound = input_bound(len(body), blobs, call.model.context, settings.blob_tokens)
@@ -114,26 +112,29 @@ class Reserve:
         """
         sliced = (
             call.ask.stream
-            and all(account.stops_on_abort for account in call.channel.accounts)
+            and all(call.dialect.sliced(account) for account in call.channel.accounts)
             and call.model.id not in self.hidden
-            and call.dialect.visible(call.top, call.ask)
+            and call.dialect.visible(call.source, call.ask)
         )
         return self._settings.slice_tokens if sliced else 0
 
     def _try_bound(self, call: Call, free: int, more_input: int = 0) -> Bound | Unaffordable:
         settings = self._settings
-        wish = call.dialect.wish(call.ask)
+        wish = call.wish
+        counted = wish.counted
         ask = BoundAsk(
             input_tokens=call.input_bound + more_input,
             limit=wish.limit,
             copies=wish.copies,
-            max_output=call.model.max_output,
+            max_output=call.model.max_output if wish.has_output else 0,
             floor_tokens=settings.hold_floor_tokens,
             share=settings.hold_share,
             media_in=call.has_media,
             media_out=wish.media_out,
             searches=wish.searches,
             slice_tokens=self._slice_tokens(call),
+            counted=0 if counted is None else counted_cost(counted, call.price),
+            whole=wish.whole,
         )
         try:
             return bound(ask, call.price, call.channel.multiplier, free)
@@ -204,7 +205,7 @@ def make_bill(call: Call) -> Bill:
         channel_name=channel.name,
         account_id=None,
         model_asked=call.ask.model,
-        model_sent=call.ask.model,
+        model_sent=call.upstream_model,
         surface=call.dialect.surface_name,
         platform=channel.platform,
         stream=call.ask.stream,

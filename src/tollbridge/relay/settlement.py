@@ -16,7 +16,7 @@ from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.call import Call
-from tollbridge.relay.meter import estimated_usage, own_cost, with_request
+from tollbridge.relay.meter import own_cost, with_request
 from tollbridge.storage.ledger_items import Settle
 
 _CLIENT_CLOSED = 499
@@ -74,6 +74,12 @@ class Settlement:
         flags = ["estimated", "balance_short"]
         return self._charge(call, "limited", None, text_bytes, model, flags, 200)
 
+    def free(self, call: Call) -> None:
+        """The call costs nothing anywhere, and nothing was held for it."""
+        ending = self._ending(call, "complete", 200, Usage(), None, ())
+        self._ledger.record(usage_row(call.bill, ending))
+        self._metrics.request_done(call.dialect.surface_name, "complete")
+
     def nothing(self, call: Call, error: ApiError, status: int) -> None:
         """The call came to nothing: it costs nothing, and its row says why."""
         state = _state_of_nothing(call, error)
@@ -96,7 +102,10 @@ class Settlement:
         flags: list[str],
         status: int,
     ) -> Settle:
-        told = usage if usage is not None else estimated_usage(call.input_estimate, text_bytes)
+        if usage is None:
+            told = call.dialect.estimate(call.ask, call.input_estimate, text_bytes)
+        else:
+            told = call.dialect.settled(call.ask, usage, call.price)
         used = call.used = with_request(told, call.price)
         try:
             cost, list_nano = costs(used, call.price, call.channel.multiplier)

@@ -10,9 +10,7 @@ import asyncio
 from enum import StrEnum
 from typing import Protocol
 
-from tollbridge.protocols.chat_length import fitting
-from tollbridge.protocols.chat_stream import ChatTap
-from tollbridge.protocols.delta_shape import produced_bytes
+from tollbridge.protocols.tap import Tap, fitting
 from tollbridge.relay.checkpoint import Answer, Checkpoints
 from tollbridge.relay.outlet import Outlet
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
@@ -23,7 +21,6 @@ _PLAIN_MAX_BYTES = 1024 * 1024
 # When a wait is over, what has come meanwhile may still lie unread: this process stood still, or
 # its loop looks at its timers first. So it reads up before anything is concluded.
 _READ_UP_S = 0.01
-_DONE = b"data: [DONE]\n\n"
 
 
 class End(StrEnum):
@@ -68,7 +65,7 @@ class StreamPump:
     )  # fmt: skip
 
     def __init__(
-        self, tap: ChatTap, outlet: Outlet, checkpoints: Checkpoints, pace: Pace, *, drains: bool
+        self, tap: Tap, outlet: Outlet, checkpoints: Checkpoints, pace: Pace, *, drains: bool
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._outlet = outlet
@@ -127,9 +124,7 @@ class StreamPump:
 
     def last_frames(self) -> bytes:
         """Return what was held back since the finish; properly ended if the upstream forgot to."""
-        tail = self.tap.finish_text()
-        ended = self.tap.done or tail.endswith(_DONE)
-        return tail if ended or self.end_state is not End.SILENT else tail + _DONE
+        return self.tap.closing(silent=self.end_state is End.SILENT)
 
     def release(self) -> None:
         """Gate 1 is open: send what was held back and let the rest through."""
@@ -252,10 +247,10 @@ class StreamPump:
         """Keep frames until the hold has grown; the first time, those that it pays for still pass."""
         if self._cleared is None:
             self._cleared = self._loop.create_future()
-            tail_bytes = produced_bytes(self.tap.finish_text())
-            before = self.tap.text_bytes - produced_bytes(out) - tail_bytes
-            fit, out = fitting(out, self._checkpoints.limit_bytes - before)
-            self._shown_bytes = before + produced_bytes(fit)
+            tap = self.tap
+            before = tap.text_bytes - tap.produced(out) - tap.produced(tap.finish_text())
+            fit, out = fitting(tap, out, self._checkpoints.limit_bytes - before)
+            self._shown_bytes = before + tap.produced(fit)
             if fit:
                 self._outlet.send(fit)
         self._unpaid.append(out)

@@ -9,7 +9,6 @@ from typing import Protocol
 from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.telemetry import Metrics
-from tollbridge.protocols.blobs import scan
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.call import Call
 from tollbridge.relay.meter import estimate_tokens
@@ -126,10 +125,8 @@ def _estimate(call: Call, scopes: tuple[Scope, ...]) -> int:
     """Return the tokens that a call will probably use; only asked for where they are limited."""
     if not any(scope.tpm for scope in scopes):
         return 0
-    body = call.exchange.body
-    blobs = scan(body)
+    body, blobs, wish = call.exchange.body, call.blobs, call.wish
     tokens_in = estimate_tokens(len(body) - blobs.bytes) + blobs.count * _BLOB_ESTIMATE_TOKENS
-    wish = call.dialect.wish(call.ask)
     limit = _OUTPUT_ESTIMATE_TOKENS if wish.limit is None else wish.limit
     return min(tokens_in, call.model.context) + min(limit, call.model.max_output) * wish.copies
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from tollbridge.core.errors import ApiError, Kind, clean_upstream_message
 from tollbridge.protocols.facts import UpstreamFault
+from tollbridge.upstreams.complaints import UpstreamComplaint
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
-from tollbridge.upstreams.openai_errors import UpstreamComplaint
 
 _TIMEOUTS = frozenset(
     {
@@ -46,7 +46,8 @@ def of_status(status: int, complaint: UpstreamComplaint, retry_after: bytes | No
     if status in _CLIENT_FAULTS and not complaint.about_account:
         return Verdict(f"status_{status}", _client_fault(complaint), elsewhere=False)
     if status == _TOO_MANY and not complaint.about_account:
-        error = ApiError(Kind.PROVIDER_RATE_LIMITED, retry_after_s=_seconds(retry_after))
+        wait_s = _seconds(retry_after, complaint.retry_after_s)
+        error = ApiError(Kind.PROVIDER_RATE_LIMITED, retry_after_s=wait_s)
         return Verdict("status_429", error, elsewhere=True)
     name = "account_refused" if status in _ACCOUNT_FAULTS else f"status_{status}"
     return Verdict(name, ApiError(Kind.UPSTREAM_FAILED), elsewhere=True)
@@ -74,7 +75,9 @@ def _client_fault(complaint: UpstreamComplaint) -> ApiError:
     )
 
 
-def _seconds(retry_after: bytes | None) -> int:
+def _seconds(retry_after: bytes | None, said_s: int | None) -> int:
     if retry_after and retry_after.isdigit():
-        return max(1, min(int(retry_after[:6]), _RETRY_AFTER_MAX_S))
-    return _RETRY_AFTER_DEFAULT_S
+        said_s = int(retry_after[:6])
+    if said_s is None:
+        return _RETRY_AFTER_DEFAULT_S
+    return max(1, min(said_s, _RETRY_AFTER_MAX_S))

@@ -1,4 +1,8 @@
-"""Owns how OpenAI-shaped error bodies are read. Pure: bytes in, a complaint out; never raises."""
+"""Owns how the error bodies of all platforms are read. Pure: bytes in, a complaint out; never raises.
+
+They agree in `error.message`; OpenAI and Anthropic name a `type`, Gemini a `status` with details
+(protocols.md 8.1).
+"""
 
 import re
 from dataclasses import dataclass
@@ -12,8 +16,21 @@ _ACCOUNT_WORDS = re.compile(
     re.IGNORECASE,
 )
 _ACCOUNT_CODES = frozenset(
-    {"insufficient_quota", "invalid_api_key", "billing_hard_limit_reached", "account_deactivated"}
+    {
+        "insufficient_quota",
+        "invalid_api_key",
+        "billing_hard_limit_reached",
+        "account_deactivated",
+        "authentication_error",
+        "billing_error",
+        "permission_error",
+        "API_KEY_INVALID",
+        "CONSUMER_SUSPENDED",
+        "PERMISSION_DENIED",
+        "UNAUTHENTICATED",
+    }
 )
+_DELAY = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,9})?s")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _PARAM = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}")
 
@@ -26,6 +43,8 @@ class UpstreamComplaint:
     kind: str | None = None
     code: str | None = None
     param: str | None = None
+    retry_after_s: int | None = None
+    """What the body itself says of when to come again (Gemini's RetryInfo)."""
 
     @property
     def about_account(self) -> bool:
@@ -58,10 +77,25 @@ def from_fields(error: dict[str, Any]) -> UpstreamComplaint:
     message = error.get("message")
     return UpstreamComplaint(
         message=message if isinstance(message, str) else "",
-        kind=_word(error.get("type"), _CODE),
-        code=_word(error.get("code"), _CODE),
+        kind=_word(error.get("type"), _CODE) or _word(error.get("status"), _CODE),
+        code=_word(error.get("code"), _CODE) or _word(_detail(error, "reason"), _CODE),
         param=_word(error.get("param"), _PARAM),
+        retry_after_s=_seconds(_detail(error, "retryDelay")),
     )
+
+
+def _detail(error: dict[str, Any], name: str) -> object:
+    """Return a field of the first of Google's details that has it."""
+    details = error.get("details")
+    for detail in details if isinstance(details, list) else ():
+        if isinstance(detail, dict) and detail.get(name):
+            return detail[name]
+    return None
+
+
+def _seconds(delay: object) -> int | None:
+    found = _DELAY.fullmatch(delay) if isinstance(delay, str) else None
+    return None if found is None else int(found[1]) + 1
 
 
 def _word(value: object, shape: re.Pattern[str]) -> str | None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollbridge.upstreams.openai_errors import UpstreamComplaint, from_fields, read_complaint
+from tollbridge.upstreams.complaints import UpstreamComplaint, from_fields, read_complaint
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
