@@ -1,5 +1,8 @@
 """The twin of protocols/schema_gemini.py; Google's own SDK says what a `Schema` is."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -227,3 +230,27 @@ def test_a_hostile_schema_is_cut(at: int):
     # The knot of the last one contains nothing but itself.
     assert bool(lost) is (at < 6)
     assert len(msgspec.json.encode(made)) < 12_000_000
+
+
+def _schemas(value: Any) -> Iterator[dict[str, Any]]:
+    """Find the schemas of tools and answers in a recorded request of any protocol."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _schemas(one)
+    elif isinstance(value, dict):
+        for name, one in value.items():
+            if name in {"parameters", "input_schema", "schema"} and isinstance(one, dict):
+                yield one
+            else:
+                yield from _schemas(one)
+
+
+def test_recorded_schemas_become_ones_that_google_takes(corpus: Path):
+    seen = 0
+    for path in sorted(corpus.glob("*/*.json")):
+        for schema in _schemas(json.loads(path.read_bytes())["request"].get("body")):
+            seen += 1
+            made, _ = gemini(schema)
+            if schema.get("type") == "object" and schema.get("properties"):
+                assert made["properties"].keys() == schema["properties"].keys()
+    assert seen > 100

@@ -36,6 +36,13 @@ def test_what_a_place_says_wins_over_its_reference():
     assert losses.counts["schema_keyword"] == 1
 
 
+@pytest.mark.parametrize("ref", ["#/$defs/L%C3%A4nge%3Ca~1b%3E", "#/$defs/Länge<a~1b>"])
+def test_a_reference_may_be_escaped(ref: str):
+    one, losses = pool({"$defs": {"Länge<a/b>": {"type": "string"}}})
+    assert one.flat({"$ref": ref}, frozenset())[0] == {"type": "string"}
+    assert not losses.counts
+
+
 @pytest.mark.parametrize("ref", ["#/b", "#/a/1", "#/a/" + "9" * 5_000, "x#/a/0", "", "#/a/0/type"])
 def test_a_reference_to_nothing_is_a_loss(ref: str):
     one, losses = pool({"a": [{"type": "string"}]})

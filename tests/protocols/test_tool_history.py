@@ -226,6 +226,16 @@ def test_an_id_that_is_used_again_is_another_call():
     assert told(made)[4] == ("user", [f"r:{again.id}=two"])
 
 
+def test_an_id_that_we_made_is_not_made_again_for_another_call():
+    start = turn("user", text("hi"))
+    made = repaired([start, turn("assistant", call("odd id"))])[1].parts[0]
+    assert isinstance(made, Call)
+    both = repaired([start, turn("assistant", call("odd id"), call(made.id))])[1].parts
+    ids = [part.id for part in both if isinstance(part, Call)]
+    assert ids[1] == made.id
+    assert ids[0] != ids[1]
+
+
 def test_nothing_is_dropped_but_a_carrier_without_words_stays():
     signed = Text(text="", carrier=Carrier(Vendor.GEMINI, "sig"))
     sealed = Reasoning(texts=[], carrier=Carrier(Vendor.OPENAI, "enc"))

@@ -3,6 +3,7 @@
 Nothing here raises or goes on without bound, whatever a schema says. Must not know any vendor.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ _TELLING = frozenset({
     *("enum", "const", "default", "example", "examples", "not", "dependentRequired"),
 })  # fmt: skip
 _MEMBERS_MAX = 20
+_ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
 class Pool:
@@ -134,7 +136,7 @@ class Pool:
     def _target(self, ref: str, again: bool) -> list[Json]:
         found: Any = self._root if ref == "#" or ref.startswith("#/") else None
         for step in ref.split("/")[1:]:
-            name = step.replace("~1", "/").replace("~0", "~")
+            name = _ESCAPED.sub(_unescaped, step).replace("~1", "/").replace("~0", "~")
             if isinstance(found, list) and name.isdecimal() and int(name[:9]) < len(found):
                 found = found[int(name[:9])]
             else:
@@ -235,6 +237,10 @@ def is_short(value: Any) -> bool:
             not isinstance(one, (list, dict)) and is_short(one) for one in leaves
         )
     return not isinstance(value, str) or len(value) <= _CHARS_A_PLACE
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    return bytes.fromhex(found[0].replace("%", "")).decode(errors="replace")
 
 
 def _cost(text: str) -> int:
