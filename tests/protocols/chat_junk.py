@@ -3,11 +3,46 @@
 from hypothesis import strategies as st
 
 NAMES = st.sampled_from(
-    ["choices", "message", "delta", "content", "type", "text", "tool_calls", "function", "name"]
-    + ["custom", "input", "arguments", "images", "image_url", "url", "audio", "data", "id"]
-    + ["annotations", "finish_reason", "reasoning_details", "signature", "index", "usage", "error"]
-    + ["extra_content", "google", "thought_signature", "url_citation", "citations", "transcript"]
-    + ["function_call", "refusal", "stop_reason", "thinking", "reasoning", "x_groq", "format"]
+    [
+        "choices",
+        "message",
+        "delta",
+        "content",
+        "type",
+        "text",
+        "tool_calls",
+        "function",
+        "name",
+        "custom",
+        "input",
+        "arguments",
+        "images",
+        "image_url",
+        "url",
+        "audio",
+        "data",
+        "id",
+        "annotations",
+        "finish_reason",
+        "reasoning_details",
+        "signature",
+        "index",
+        "usage",
+        "error",
+        "extra_content",
+        "google",
+        "thought_signature",
+        "url_citation",
+        "citations",
+        "reasoning",
+        "transcript",
+        "function_call",
+        "refusal",
+        "stop_reason",
+        "thinking",
+        "x_groq",
+        "format",
+    ]
 )
 _WORDS = st.sampled_from(
     ["text", "thinking", "image_url", "reasoning.text", "reasoning.encrypted", "data:,x", "{}"]

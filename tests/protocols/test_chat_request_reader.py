@@ -60,6 +60,7 @@ def test_scalars():
     assert (said.end_user, said.tier, said.modalities) == ("s", "flex", ["text", "image"])
     assert said.image_options == {"aspect_ratio": "1:1"}
     assert said.audio_options == {"voice": "alloy"} and said.parallel is False
+    assert said.extra.pop("user") == "u"
     assert said.extra == {"verbosity": "low", "stream_options": {"include_obfuscation": False}}
 
 

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openai.types import CompletionUsage
 
 from tests.protocols import recordings
-from tollbridge.protocols.chat_usage import TOKENS_MAX, merge_usage, usage_from
+from tollbridge.protocols.chat_usage import TOKENS_MAX, merge_usage, usage_fields, usage_from
 from tollbridge.protocols.usage import Usage
 
 JUNK = st.one_of(
@@ -163,3 +164,33 @@ def test_recorded_figures(corpus):
             ran += 1
     print(f"usage objects checked: {ran}")
     assert ran > 250
+
+
+TOKENS = st.integers(0, 10**6)
+
+
+@given(TOKENS, TOKENS, TOKENS, TOKENS, TOKENS, TOKENS, TOKENS)
+def test_written_figures_are_read_again(fresh, cached, written, made, heard, spoken, seen):
+    usage = Usage(
+        input=fresh,
+        cache_read=cached,
+        cache_write_5m=written,
+        output=made,
+        reasoning=made // 2,
+        audio_input=heard,
+        audio_output=spoken,
+        image_input=seen,
+        image_output=seen // 3,
+    )
+    assert usage_from(usage_fields(usage)) == usage
+
+
+def test_all_cache_writes_are_one_figure():
+    fields = usage_fields(Usage(input=1, cache_write_5m=2, cache_write_1h=3, output=4))
+    assert (fields["prompt_tokens"], fields["completion_tokens"], fields["total_tokens"]) == (
+        6,
+        4,
+        10,
+    )
+    assert fields["prompt_tokens_details"]["cache_write_tokens"] == 5
+    CompletionUsage.model_validate(fields, strict=True)

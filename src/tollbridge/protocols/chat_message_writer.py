@@ -166,6 +166,7 @@ class MessageWriter:
 
     def _assistant(self, turn: Turn) -> list[Json]:
         texts = [part for part in turn.parts if isinstance(part, Text)]
+        self._note_hints(turn.parts)
         refusals = [part.text for part in turn.parts if isinstance(part, Refusal)]
         calls = [part for part in turn.parts if isinstance(part, Call)]
         others = self._model_made(turn)
@@ -241,7 +242,9 @@ class MessageWriter:
                 message["name"] = result.name
             message["content"] = self._spoken_content(result.parts)
             return message, []
-        texts = [part.text for part in result.parts if isinstance(part, Text)]
+        said = [part for part in result.parts if isinstance(part, Text)]
+        self._note_hints([result, *said])
+        texts = [part.text for part in said]
         moved: list[Part] = [part for part in result.parts if not isinstance(part, Text)]
         text = PARAGRAPHS.join(text for text in texts if text)
         if result.failed:
@@ -256,20 +259,22 @@ class MessageWriter:
 
     def _spoken_content(self, parts: Sequence[Part]) -> str | list[Json]:
         """Return a string for a single text, or where the target wants one, else an array of parts."""
+        self._note_hints(parts)
         texts = [part for part in parts if isinstance(part, Text)]
         if len(texts) == len(parts) and self._foldable(texts):
             return PARAGRAPHS.join(text.text for text in texts)
         return [self._part(part) for part in parts if not _is_empty(part)] if parts else ""
 
     def _foldable(self, texts: list[Text]) -> bool:
-        """Say whether texts can be one string; cache hints count only for this protocol's clients."""
-        if not self._own:
-            for text in texts:
-                if text.cache is not None:
-                    self._losses.note("cache_hint")
-            return self._to.compatible or len(texts) <= 1
-        plain = all(text.cache is None and not text.extra for text in texts)
+        """Say whether texts can be one string; what stands on them counts for our own clients only."""
+        plain = not self._own or all(text.cache is None and not text.extra for text in texts)
         return plain and (self._to.compatible or len(texts) <= 1)
+
+    def _note_hints(self, parts: Sequence[Part]) -> None:
+        if not self._own:
+            for part in parts:
+                if getattr(part, "cache", None) is not None:
+                    self._losses.note("cache_hint")
 
     def _part(self, part: Part) -> Json:
         written = self._written(part)
@@ -278,8 +283,6 @@ class MessageWriter:
             written.update(getattr(part, "extra", {}))
             if cache is not None:
                 written["cache_control"] = cache
-        elif cache is not None and not isinstance(part, Text):
-            self._losses.note("cache_hint")
         return written
 
     def _written(self, part: Part) -> Json:

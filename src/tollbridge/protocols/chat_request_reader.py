@@ -70,6 +70,9 @@ def read_request(body: Json) -> Conversation:
     more = rest_of(options, "include_usage")
     if more:
         extra["stream_options"] = more
+    user, identifier = text_in(body, "user"), text_in(body, "safety_identifier")
+    if user and identifier:
+        extra["user"] = user
     copies = integer_in(body, "n")
     return Conversation(
         wire=Wire.CHAT,
@@ -93,7 +96,7 @@ def read_request(body: Json) -> Conversation:
         format=form,
         stream=boolean_in(body, "stream") or False,
         wants_usage=boolean_in(options, "include_usage", "stream_options.") or False,
-        end_user=text_in(body, "safety_identifier") or text_in(body, "user"),
+        end_user=identifier or user,
         tier=text_in(body, "service_tier"),
         modalities=_modalities(body),
         image_options=object_in(body, "image_config"),

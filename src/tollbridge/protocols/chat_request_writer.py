@@ -33,15 +33,24 @@ _ADVISORY: Mapping[str, str] = MappingProxyType(
         "client_metadata": "metadata",
         "include": "include",
         "labels": "metadata",
+        "mediaResolution": "image_detail",
         "metadata": "metadata",
-        "prompt_cache_key": "cache_hint",
         "prompt_cache_options": "cache_hint",
         "prompt_cache_retention": "cache_hint",
         "safetySettings": "safety_settings",
         "store": "store",
         "stream_options": "stream_option",
+        "top_logprobs": "logprobs",
+        "logprobs": "logprobs",
+        "truncation": "context_edit",
+        "user": "end_user",
     }
 )
+# Fields that are the same here; compatible vendors do not know them.
+_SAME: Mapping[str, str] = MappingProxyType(
+    {"prompt_cache_key": "cache_hint", "verbosity": "verbosity"}
+)
+_GROUPS = frozenset({"generationConfig", "output_config", "text", "toolConfig"})
 # What these fields say when they say nothing, beside null, false and what is empty.
 _DEFAULTS: Mapping[str, object] = MappingProxyType({"truncation": "disabled"})
 _JSON_ONLY = "Answer with one JSON value that is valid by this JSON schema, and nothing else:\n"
@@ -236,29 +245,27 @@ def _rest(conversation: Conversation, to: Addressee, losses: Losses) -> Json:
     """Deal with the fields of other protocols that the model has no name for."""
     fields: Json = {}
     for name, value in conversation.extra.items():
-        if not value or value == _DEFAULTS.get(name):
-            continue
-        if name == "prompt_cache_key" and not to.compatible:
-            fields[name] = value
-        elif name in _ADVISORY:
-            losses.note(_ADVISORY[name])
-        elif name == "text" and isinstance(value, dict):
-            fields.update(_verbosity(value, to, losses))
-        elif name != "context_management" or not _only_clears(value):
-            raise Untranslatable(name, "This model's vendor has no such field.")
+        if name in _GROUPS and isinstance(value, dict):
+            for inner, one in value.items():
+                fields.update(_other(inner, one, f"{name}.", to, losses))
+        else:
+            fields.update(_other(name, value, "", to, losses))
     return fields
 
 
-def _verbosity(text: Json, to: Addressee, losses: Losses) -> Json:
-    """Return the wish for longer or shorter answers; other options of the text are refused."""
-    for name, value in text.items():
-        if name != "verbosity" and value:
-            raise Untranslatable(f"text.{name}", "This model's vendor has no such field.")
-    if to.compatible or text.get("verbosity") is None:
-        if text.get("verbosity") is not None:
-            losses.note("verbosity")
+def _other(name: str, value: object, where: str, to: Addressee, losses: Losses) -> Json:
+    """Return the field where the protocol has the same one; Untranslatable for a strange one."""
+    if not value or value == _DEFAULTS.get(name):
         return {}
-    return {"verbosity": text["verbosity"]}
+    if name in _SAME and not to.compatible:
+        return {name: value}
+    if name == "context_management" and _only_clears(value):
+        losses.note("context_edit")
+    elif name in _SAME or name in _ADVISORY:
+        losses.note(_SAME.get(name) or _ADVISORY[name])
+    else:
+        raise Untranslatable(where + name, "This model's vendor has no such field.")
+    return {}
 
 
 def _only_clears(value: object) -> bool:
