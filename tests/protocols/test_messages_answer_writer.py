@@ -54,7 +54,7 @@ def test_parts_become_blocks():
         Reasoning(texts=["c"]),
         Text(text="d", citations=[Citation(url="u", quote="q")]),
         Refusal(text="no"),
-        Call(id="", name="n", arguments=""),
+        Call(id="", name="n", arguments="", extra={"status": "completed"}),
         Call(id="id with spaces", name="n", arguments="[1"),
     )
     assert opened(blocks[0].pop("signature")) == foreign
@@ -64,6 +64,7 @@ def test_parts_become_blocks():
     assert blocks[3]["citations"][0]["cited_text"] == "q"
     assert blocks[4] == {"type": "text", "text": "no"}
     assert blocks[5]["id"].startswith("toolu_") and blocks[5]["input"] == {}
+    assert "status" not in blocks[5]
     assert blocks[6]["id"].startswith("toolu_") and blocks[6]["input"] == {"_raw": "[1"}
 
 

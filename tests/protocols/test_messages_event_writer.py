@@ -156,6 +156,15 @@ def test_a_call_without_an_id_gets_the_same_one_every_time():
     assert ids[0] == ids[1] and len(set(ids[0])) == 2
 
 
+def test_free_text_of_a_call_stands_in_its_field():
+    pieces = ['say "hi"', "\n", "é"]
+    (block,) = blocks_of(
+        said.CallStart(0, "t", "patch", custom=True),
+        *(said.CallArguments(0, piece) for piece in pieces),
+    )
+    assert block["input"] == {"input": "".join(pieces)}
+
+
 def test_a_natural_end_after_a_call_is_the_calls():
     call = said.CallStart(0, "t", "n")
     for finish, reason in (

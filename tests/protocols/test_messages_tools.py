@@ -35,7 +35,9 @@ def choose(mode, **fields):
 
 
 def test_functions_have_a_schema_and_an_outward_name():
-    made, names, lost = box(SEE, TELL, Function(name="a.b", strict=True, extra={"x": 1}))
+    made, names, lost = box(
+        SEE, TELL, Function(name="a.b", strict=True, extra={"response": {"a": 1}})
+    )
     assert made.tools == [
         {"name": "see", "description": "d", "input_schema": SEE.schema},
         {"name": "space__tell", "input_schema": {"type": "object", "properties": {}}},

@@ -35,6 +35,8 @@ from tollbridge.protocols.messages_usage import usage_fields
 from tollbridge.protocols.usage import Usage
 
 _PREFIX: Final = "msg_"
+_OF_CALLS: Final = ("caller", "toolset_name")
+"""What only this protocol says of a call."""
 _PARAGRAPH: Final = "\n\n"
 _REASONS: Final = {
     Finish.STOP: "end_turn",
@@ -183,5 +185,5 @@ def _call(part: Call, id_: str, losses: Losses) -> Json:
         "id": id_,
         "name": part.name,
         "input": input_of(part.arguments, custom=part.custom),
-        **part.extra,
+        **{name: part.extra[name] for name in _OF_CALLS if name in part.extra},
     }

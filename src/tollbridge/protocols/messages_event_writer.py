@@ -55,6 +55,8 @@ from tollbridge.protocols.messages_frames import (
 )
 from tollbridge.protocols.usage import Usage
 
+_FREE_START: Final = '{"input":"'
+_FREE_END: Final = '"}'
 _PARAGRAPH: Final = "\n\n"
 _THINKING: Final[Json] = {"type": "thinking", "thinking": "", "signature": ""}
 
@@ -69,6 +71,8 @@ class MessagesWriter:
         self._identity = identity
         self._losses = losses
         self._calls = 0
+        # The open call's input is free text, which stands in one field of an object here.
+        self._free = False
         self._index = 0
         self._live: int | None = None
         # The kind of the open block, None without one; whether anything was written into it.
@@ -208,13 +212,19 @@ class MessagesWriter:
         self._calls += 1
         opened = self._turned("tool_use", block, fresh=True)
         self._live = event.key
-        return opened
+        self._free = event.custom
+        return opened + self._input(_FREE_START) if event.custom else opened
 
     def _arguments(self, event: CallArguments) -> bytes:
         # A delta to a block that is not open would be one to another block.
         if event.key != self._live or not event.text:
             return b""
-        return self._delta({"type": "input_json_delta", "partial_json": event.text})
+        if not self._free:
+            return self._input(event.text)
+        return self._input(msgspec.json.encode(event.text)[1:-1].decode())
+
+    def _input(self, piece: str) -> bytes:
+        return self._delta({"type": "input_json_delta", "partial_json": piece})
 
     def _cited(self, citation: Citation) -> bytes:
         if self._open != "text":
@@ -232,9 +242,7 @@ class MessagesWriter:
         if not isinstance(given, dict) or not given:
             return self._turned("opaque", block, fresh=True) + self._close()
         opened = self._turned("opaque", {**block, "input": {}}, fresh=True)
-        written = msgspec.json.encode(given).decode()
-        delta = {"type": "input_json_delta", "partial_json": written}
-        return opened + self._delta(delta) + self._close()
+        return opened + self._input(msgspec.json.encode(given).decode()) + self._close()
 
     # blocks
 
@@ -253,9 +261,10 @@ class MessagesWriter:
         return block_delta(self._index, delta)
 
     def _close(self) -> bytes:
-        self._live = None
+        ending = self._input(_FREE_END) if self._free else b""
+        self._live, self._free = None, False
         if self._open is None:
             return b""
         self._open = None
         self._index += 1
-        return block_stop(self._index - 1)
+        return ending + block_stop(self._index - 1)

@@ -81,7 +81,7 @@ def _own(wish: Thinking | None, turns: list[Turn], abilities: Abilities) -> Thou
         return Thoughts(active=abilities.always_thinks)
     if wish.enabled is None:
         return Thoughts(effort=wish.effort, active=abilities.always_thinks)
-    if wish.enabled and not wish.adaptive and unsigned(turns):
+    if wish.enabled and wish.budget is not None and unsigned(turns):
         return Thoughts(_OFF, wish.effort)
     kind = "adaptive" if wish.adaptive else "enabled" if wish.enabled else "disabled"
     field: Json = {"type": kind}
@@ -130,7 +130,8 @@ def _budgeted(wish: Thinking, abilities: Abilities, limit: int, losses: Losses) 
     tokens = min(max(budget, BUDGET_LEAST), most)
     if tokens != budget:
         losses.note("effort")
-    return Thoughts({"type": "enabled", "budget_tokens": tokens, **_display(wish)}, active=True)
+    # How thoughts are shown is not said: older models know no other way than theirs.
+    return Thoughts({"type": "enabled", "budget_tokens": tokens}, active=True)
 
 
 def _display(wish: Thinking) -> Json:

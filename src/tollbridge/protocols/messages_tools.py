@@ -39,6 +39,7 @@ _SEARCH_FIELDS: Final = frozenset({
     "type", "name", "filters", "allowed_domains", "blocked_domains", "user_location", "max_uses",
     "excludeDomains", "exclude_domains",
 })  # fmt: skip
+_HINTS: Final = ("input_examples", "examples", "response", "responseJsonSchema")
 _PLACES: Final = ("city", "region", "country", "timezone")
 
 
@@ -185,7 +186,7 @@ def _function(tool: Function, names: ToolNames, losses: Losses, *, own: bool) ->
         written["input_schema"] = object_schema(tool.schema)
         if tool.strict:
             losses.note("strict")
-        if any(tool.extra.values()):
+        if any(tool.extra.get(name) for name in _HINTS):
             losses.note("tool_example")
     if tool.cache is not None:
         written["cache_control"] = tool.cache
