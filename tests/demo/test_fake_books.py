@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+import pytest
+
 from tollbridge.demo.fake_books import AccountScript, Books
 from tollbridge.demo.fake_script import Script, read_ask
 
@@ -53,3 +55,29 @@ def test_last_none_and_reset() -> None:
     books.open_streams = 1
     books.reset()
     assert (books.count, len(books.calls), books.accounts, books.open_streams) == (0, 0, {}, 1)
+
+
+@pytest.mark.parametrize(
+    ("headers", "query", "place", "secret"),
+    [
+        ([(b"authorization", b"Bearer a")], "", "authorization", "a"),
+        ([(b"x-api-key", b"a")], "", "x-api-key", "a"),
+        ([(b"x-goog-api-key", b"a")], "key=b", "x-goog-api-key", "a"),
+        ([(b"x-api-key", b"a"), (b"authorization", b"Bearer b")], "", "authorization", "b"),
+        ([], "alt=sse&key=a%2Fb", "key", "a/b"),
+        ([], "alt=sse", "", ""),
+    ],
+)
+def test_secrets_stand_in_several_places(headers, query, place, secret):
+    call = Books().receive("/", headers, b"", "GET", query)
+    assert (call.place, call.secret, call.method, call.query) == (place, secret, "GET", query)
+
+
+def test_responses_are_kept_for_their_account_and_not_for_ever():
+    books = Books()
+    for number in range(1_001):
+        books.keep("a", f"r{number}", b"%d" % number)
+    assert (books.kept("a", "r0"), books.kept("a", "r1000")) == (None, b"1000")
+    assert books.kept("b", "r1000") is None
+    books.reset()
+    assert not books.responses

@@ -122,6 +122,14 @@ def test_silences() -> None:
     assert [event.pause_ms for event in events] == [0, *[3] * (len(events) - 3), 53, 3]
 
 
+def test_writes_to_a_cache_are_inside_the_prompt() -> None:
+    script = Script(
+        prompt_tokens=10, cached_tokens=4, cache_write_tokens=5, cache_write_1h_tokens=9
+    )
+    told = json.loads(fake_openai.unary(shape(script)))["usage"]["prompt_tokens_details"]
+    assert (told["cached_tokens"], told["cache_write_tokens"]) == (4, 6)
+
+
 def test_padding_and_errors() -> None:
     plain = len(fake_openai.unary(shape(Script())))
     assert len(fake_openai.unary(shape(Script(pad_bytes=500)))) >= plain + 500

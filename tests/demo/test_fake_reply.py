@@ -87,6 +87,28 @@ def test_squeezed_stream_can_be_read_piece_by_piece() -> None:
     assert reader.eof
 
 
+def test_one_silence() -> None:
+    reply = fake_reply.streamed(Script(pause_after=2, pause_ms=30), _FOUR)
+    assert reply.events is not None
+    assert [event.pause_ms for event in reply.events] == [0, 5, 35, 5, 0]
+
+
+def test_streams_of_other_kinds_break_in_their_own_way() -> None:
+    script = Script(error_event_after=1)
+    broken = Event(b"broken")
+    kind = b"content-type: text/plain\r\n"
+    reply = fake_reply.streamed(
+        script, _FOUR, lambda asked: broken if asked is script else _FOUR[0], kind
+    )
+    assert kind in reply.first
+    assert list(parts(reply)) == [chunk(b"a"), chunk(b"broken"), LAST_CHUNK]
+
+
+def test_scripted_headers() -> None:
+    reply = fake_reply.unary(Script(headers={"x-a": "1"}), b"{}", 0)
+    assert b"\r\nx-a: 1\r\n" in reply.first
+
+
 def test_refusal_and_redirect() -> None:
     refused = fake_reply.refusal(Script(status=429, retry_after=7), "slow down")
     assert refused.first.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
@@ -108,3 +130,10 @@ def test_recordings_keep_their_chunks() -> None:
     reply = fake_reply.recorded(plain, Script())
     assert (reply.status, list(parts(reply))) == (418, [b"{", b"}"])
     assert b"content-length: 2\r\n" in reply.first
+    chunked = {"content-type": "application/json", "transfer-encoding": "chunked"}
+    stored = fake_reply.recording(200, chunked, [b"[", b"]"])
+    assert list(parts(fake_reply.recorded(stored, Script()))) == [
+        chunk(b"["),
+        chunk(b"]"),
+        LAST_CHUNK,
+    ]

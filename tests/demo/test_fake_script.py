@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollbridge.demo.fake_script import Ask, BadAsk, Script, answer, pieces, read_ask, read_script
+from tollbridge.demo.fake_script import (
+    Ask,
+    BadAsk,
+    Script,
+    answer,
+    pieces,
+    read_ask,
+    read_script,
+    script_of,
+)
 
 
 def ask(**fields: object) -> Ask:
@@ -76,6 +85,35 @@ def test_script_lies_over_the_accounts_defaults() -> None:
     script = read_script(asked, {"status": 503, "tokens": 9})
     assert (script.status, script.tokens) == (503, 3)
     assert read_script(ask(), None) == Script()
+
+
+@pytest.mark.parametrize(
+    ("fake", "rich", "decides"),
+    [
+        ({}, False, False),
+        ({"tokens": 3}, False, True),
+        ({"reasoning": 3, "delay_ms": 1}, False, False),
+        ({"thought": "Hm."}, True, False),
+        ({"calls": [{"name": "a", "arguments": {"b": 1}}]}, True, True),
+        ({"stop": "length"}, True, True),
+        ({"tool_calls": True}, False, True),
+    ],
+)
+def test_what_a_script_asks_for(fake: object, rich: bool, decides: bool) -> None:
+    script = read_script(ask(fake=fake))
+    assert (script.rich, script.decides) == (rich, decides)
+
+
+def test_what_a_request_wishes() -> None:
+    assert not ask().wishes
+    assert all(ask(**{name: []}).wishes for name in ("tools", "response_format", "modalities"))
+
+
+def test_scripts_of_forms() -> None:
+    assert script_of(b"") == Script()
+    assert script_of(b'{"tokens":3}', {"text": "a"}) == Script(tokens=3, text="a")
+    with pytest.raises(BadAsk, match="fake"):
+        script_of(b"{")
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,19 @@ async def test_accounts_recordings_and_echo(client: httpx2.AsyncClient) -> None:
     assert (moved.status_code, moved.headers["location"]) == (307, "/moved")
 
 
+async def test_chats_get_what_they_wish_unless_a_script_decides(client: httpx2.AsyncClient) -> None:
+    tool = {"type": "function", "function": {"name": "toll", "parameters": {}}}
+    wishes = {"tools": [tool], "tool_choice": "required"}
+    message = (await client.post(CHAT, json={**ask(), **wishes})).json()["choices"][0]["message"]
+    assert message["tool_calls"][0]["function"]["name"] == "toll"
+    reply = await client.post(CHAT, json={**ask(text="No."), **wishes})
+    assert reply.json()["choices"][0]["message"]["content"] == "No."
+    reply = await client.post(CHAT, json=ask(stream=True, thought="Hm. Well.", text="Yes."))
+    assert reply.text.count('"reasoning_content"') == 2
+    stats = (await client.get("/_fake/stats")).json()
+    assert stats["tokens_out_total"] == 1 + 1 + 3
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

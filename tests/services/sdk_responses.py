@@ -23,8 +23,10 @@ def _responses(base_url: str, key: str, model: str, *, stream: bool, **more: Any
             make = client.responses.parse if "text_format" in asked else client.responses.create
             return _of_response(make(**asked), 0)
         with client.responses.stream(**asked) as events:
-            pieces = sum(event.type.endswith(".delta") for event in events)
-            return _of_response(events.get_final_response(), pieces)
+            found = list(events)
+        # The helper's own `get_final_response` takes no other end than a completed one.
+        pieces = sum(event.type.endswith(".delta") for event in found)
+        return _of_response(found[-1].response, pieces)
 
 
 def _of_response(answer: Any, pieces: int) -> Received:

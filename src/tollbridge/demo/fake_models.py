@@ -47,7 +47,7 @@ def _openai(name: str) -> dict[str, Any]:
 
 
 def _anthropic(name: str) -> dict[str, Any]:
-    made = {"type": "model", "id": name, "display_name": name}
+    made = {"type": "model", "id": name, "display_name": name, "lifecycle": "active"}
     return {**made, "created_at": "2026-01-01T00:00:00Z"}
 
 
