@@ -95,7 +95,10 @@ def test_a_content_without_a_role_is_named(role):
             HELLO | {"generationConfig": {"maxOutputTokens": 1, "max_output_tokens": 9}},
             "generationConfig.maxOutputTokens",
         ),
-        (HELLO | {"generationConfig": {"maxOutputTokens": 1.5}}, "generationConfig.maxOutputTokens"),
+        (
+            HELLO | {"generationConfig": {"maxOutputTokens": 1.5}},
+            "generationConfig.maxOutputTokens",
+        ),
         (
             HELLO | {"generationConfig": {"thinkingConfig": 1}},
             "generationConfig.thinkingConfig",

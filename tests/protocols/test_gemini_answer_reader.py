@@ -123,9 +123,31 @@ ANY = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                "candidates content parts text thought functionCall name args index finishReason"
-                " inlineData data mimeType groundingMetadata groundingSupports segment endIndex"
-                " groundingChunks groundingChunkIndices web uri promptFeedback error".split()
+                [
+                    "candidates",
+                    "content",
+                    "parts",
+                    "text",
+                    "thought",
+                    "functionCall",
+                    "name",
+                    "args",
+                    "index",
+                    "finishReason",
+                    "inlineData",
+                    "data",
+                    "mimeType",
+                    "groundingMetadata",
+                    "groundingSupports",
+                    "segment",
+                    "endIndex",
+                    "groundingChunks",
+                    "groundingChunkIndices",
+                    "web",
+                    "uri",
+                    "promptFeedback",
+                    "error",
+                ]
             ),
             inner,
             max_size=4,
@@ -190,5 +212,3 @@ def _texts(parts, kind):
     if kind is Text:
         return "".join(part.text for part in parts if isinstance(part, Text))
     return "".join(text for part in parts if isinstance(part, Reasoning) for text in part.texts)
-
-

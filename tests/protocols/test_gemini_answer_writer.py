@@ -229,9 +229,7 @@ def test_recorded_answers_written_again_are_what_googles_sdk_takes(corpus):
 
 
 def _calls(choice):
-    return [
-        (part.id, part.name, part.arguments) for part in choice.parts if isinstance(part, Call)
-    ]
+    return [(part.id, part.name, part.arguments) for part in choice.parts if isinstance(part, Call)]
 
 
 def _carriers(choice):

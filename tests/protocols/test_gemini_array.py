@@ -1,6 +1,7 @@
 """A stream of frames becomes one JSON array of the same chunks, however the bytes come."""
 
 import json
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ def test_the_array_is_the_chunks(chunks, points, end):
     framing = ArrayFraming()
     cuts = [0, *sorted(point for point in points if point < len(data)), len(data)]
     written = [framing.open()]
-    for start, stop in zip(cuts, cuts[1:], strict=False):
+    for start, stop in pairwise(cuts):
         written += [framing.more(data[start:stop]), HEARTBEAT]
     written.append(framing.close())
     assert json.loads(b"".join(written)) == chunks

@@ -25,7 +25,7 @@ from tollbridge.protocols.conversation import (
 )
 from tollbridge.protocols.gemini_names import spelled
 from tollbridge.protocols.gemini_parts import PAYLOADS, objects
-from tollbridge.protocols.gemini_signature import carrier_of
+from tollbridge.protocols.gemini_signature import carrier_of, signature_of
 
 FILE_HOSTS: Final = ("gs://", "https://generativelanguage.googleapis.com/")
 """Where files are kept that only Google's own models can read."""
@@ -107,8 +107,7 @@ def _result(result: Json, carrier: Carrier | None, extra: Json) -> Part | None:
     rest = {k: v for k, v in result.items() if k not in {"id", "name", "response", "parts"}}
     if rest:
         extra["functionResponse"] = rest
-    if carrier is not None:
-        extra["thoughtSignature"] = carrier.payload
+    _sign(extra, carrier)
     response = response or {}
     extra["response"] = response
     said, failed = _said(response)
@@ -139,15 +138,12 @@ def _inline(blob: Json, carrier: Carrier | None, extra: Json) -> Part | None:
         return None
     name = _text(blob.get("displayName"))
     if mime.startswith("image/"):
-        if name:
-            extra["displayName"] = name
-        return Image(data=data, mime=mime, carrier=carrier, extra=extra)
-    if carrier is not None:
-        extra["thoughtSignature"] = carrier.payload
+        return Image(data=data, mime=mime, carrier=carrier, extra=_named(extra, name))
+    _sign(extra, carrier)
     if mime.startswith("audio/"):
-        return Audio(data=data, mime=mime, extra=extra)
+        return Audio(data=data, mime=mime, extra=_named(extra, name))
     if mime.startswith("video/"):
-        return Video(data=data, mime=mime, extra=extra)
+        return Video(data=data, mime=mime, extra=_named(extra, name))
     return Document(data=data, mime=mime, name=name, extra=extra)
 
 
@@ -158,14 +154,22 @@ def _file(file: Json, carrier: Carrier | None, extra: Json) -> Part | None:
     name = _text(file.get("displayName"))
     url, kept = ("", uri) if uri.startswith(FILE_HOSTS) else (uri, "")
     if mime.startswith("image/"):
-        if name:
-            extra["displayName"] = name
+        extra = _named(extra, name)
         return Image(url=url, file_id=kept, mime=mime, carrier=carrier, extra=extra)
-    if carrier is not None:
-        extra["thoughtSignature"] = carrier.payload
+    _sign(extra, carrier)
     if mime.startswith("video/") or uri.startswith(_VIDEO_HOSTS):
-        return Video(url=uri, mime=mime, extra=extra)
+        return Video(url=uri, mime=mime, extra=_named(extra, name))
     return Document(url=url, file_id=kept, mime=mime, name=name, extra=extra)
+
+
+def _named(extra: Json, name: str) -> Json:
+    return {**extra, "displayName": name} if name else extra
+
+
+def _sign(extra: Json, carrier: Carrier | None) -> None:
+    """Keep the signature of a part that has no place for a carrier."""
+    if carrier is not None:
+        extra["thoughtSignature"] = signature_of(carrier)
 
 
 def _text(value: object) -> str:

@@ -82,7 +82,7 @@ def _turns(fields: Json) -> list[Turn]:
 def _role(role: object, at: int) -> Role:
     if role == "model":
         return "assistant"
-    if role in {"user", "function"}:
+    if role in ("user", "function"):
         return "user"
     raise FieldError(f"contents[{at}].role", '"user" or "model"')
 

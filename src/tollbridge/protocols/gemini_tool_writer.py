@@ -40,21 +40,24 @@ class ToolWriter:
         self._plain = plain
 
     def tools(self) -> list[Json]:
-        """Return the tools: all functions as one, and each of the vendor's own."""
+        """Return the tools: all functions as one, in the place of the first, and the vendor's own."""
+        made: list[Json] = []
         declared: list[Json] = []
-        own: list[Json] = []
         for tool in self._conversation.tools:
-            if isinstance(tool, Function):
-                declared.append(self._function(tool))
-            elif isinstance(tool, Custom):
-                declared.append(self._custom(tool))
+            if isinstance(tool, Function | Custom):
+                if not declared:
+                    made.append({"functionDeclarations": declared})
+                declared.append(self._declared(tool))
             elif isinstance(tool, WebSearch):
-                own.append(self._search(tool))
+                made.append(self._search(tool))
             elif tool.wire is Wire.GEMINI:
-                own.append(tool.raw)
+                made.append(tool.raw)
             else:
                 raise _no_such_tool(tool)
-        return [*([{"functionDeclarations": declared}] if declared else []), *own]
+        return made
+
+    def _declared(self, tool: Function | Custom) -> Json:
+        return self._custom(tool) if isinstance(tool, Custom) else self._function(tool)
 
     def _function(self, tool: Function) -> Json:
         made: Json = {"name": self._names.outward(tool.name, tool.namespace)}
