@@ -21,9 +21,9 @@ from tollbridge.protocols.json_peek import FieldError, TopLevel
 from tollbridge.protocols.responses_usage import usage_of
 
 LIMIT_FIELD: Final = "max_output_tokens"
-ENDED: Final = frozenset({"completed", "incomplete"})
+ENDED: Final = ("completed", "incomplete")
 """The states of a response whose model has ended by itself."""
-BROKEN: Final = frozenset({"failed", "cancelled"})
+BROKEN: Final = ("failed", "cancelled")
 """The states of a response that the upstream gave up."""
 
 _ARRAY: Final = 0x5B
@@ -154,7 +154,7 @@ def read_reply(body: bytes) -> ReplyFacts:
 def _ended(reply: dict[str, Any], items: list[dict[str, Any]]) -> bool:
     """Say whether the model has ended; some upstreams name a state of their own, or none."""
     status = reply.get("status")
-    if status in {"queued", "in_progress", *BROKEN}:
+    if status in ("queued", "in_progress", *BROKEN):
         return False
     return status in ENDED or bool(items)
 

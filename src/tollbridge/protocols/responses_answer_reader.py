@@ -14,7 +14,7 @@ from tollbridge.protocols.responses_items import is_message, part_of
 from tollbridge.protocols.responses_media import parts_of
 from tollbridge.protocols.responses_usage import usage_of
 
-_RUNNING: Final = frozenset({"queued", "in_progress"})
+_RUNNING: Final = ("queued", "in_progress")
 
 
 def read_answer(body: Json) -> Answer:

@@ -21,7 +21,7 @@ from tollbridge.protocols.conversation import (
 from tollbridge.protocols.losses import Losses
 from tollbridge.protocols.responses_echo import cut_off, ended, shell
 from tollbridge.protocols.responses_media import annotation
-from tollbridge.protocols.responses_output import CallHead, Items, Status
+from tollbridge.protocols.responses_output import Items, Status
 
 _BREAKABLE: Final = frozenset({"message", "function_call", "custom_tool_call"})
 
@@ -63,7 +63,9 @@ class _Output:
         elif isinstance(part, Reasoning):
             self._thoughts(part.texts, part.carrier, redacted=part.redacted)
         elif isinstance(part, Call):
-            head = CallHead(part.id, part.name, part.namespace, custom=part.custom)
+            head = self._make.head(
+                self._place, part.id, part.name, part.namespace, custom=part.custom
+            )
             # A call without arguments is one of an empty object.
             arguments = part.arguments or ("" if part.custom else "{}")
             self._put(self._make.call(self._place, head, arguments, "completed"))

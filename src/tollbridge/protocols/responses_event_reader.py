@@ -61,7 +61,7 @@ class ResponsesReader:
             return events + take(data)
         if data.get("error") and not isinstance(response, dict):
             return events + self._error(data)
-        item = self._item_of(data)
+        item = self._item_of(kind, data)
         return events if item is None else events + item.take(kind, data)
 
     def end(self) -> list[Event]:
@@ -77,12 +77,12 @@ class ResponsesReader:
         item_id = data.get("item_id")
         return self._places.get(item_id) if isinstance(item_id, str) else None
 
-    def _item_of(self, data: Json) -> Item | None:
+    def _item_of(self, kind: str, data: Json) -> Item | None:
         """Return the item that an event is about; one that was never added is opened now."""
         place = self._place_of(data)
         item = None if place is None else self._items.get(place)
         if item is None and place is not None:
-            item = opened(data, place, others=self._texts())
+            item = opened(kind, place, others=self._texts())
             if item is not None:
                 self._items[place] = item
         return item
@@ -161,7 +161,7 @@ class ResponsesReader:
     def _told(self, given: Json) -> bool:
         """Say whether an item that stands elsewhere in the whole response was told already."""
         same = [item for item in self._items.values() if item.kind == _kind(given)]
-        names = {given.get("id"), given.get("call_id")} - {None}
+        names = {text_or_none(given.get("id")), text_or_none(given.get("call_id"))} - {None}
         return any(names & item.names for item in same) or (bool(same) and not names)
 
     def _error(self, data: Json) -> list[Event]:

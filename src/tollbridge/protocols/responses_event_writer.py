@@ -27,7 +27,7 @@ from tollbridge.protocols.conversation import Carrier, Conversation, Image, Json
 from tollbridge.protocols.losses import Losses
 from tollbridge.protocols.responses_echo import cut_off, ended, response_id, shell
 from tollbridge.protocols.responses_open_items import OpenCall, OpenMessage, OpenThoughts
-from tollbridge.protocols.responses_output import CallHead, Items, Status
+from tollbridge.protocols.responses_output import Items, Status
 from tollbridge.protocols.responses_stream import produced_bytes
 from tollbridge.protocols.usage import Usage
 
@@ -167,8 +167,9 @@ class ResponsesWriter:
             # The protocol has no place for it on a call, so thoughts before the call bear it.
             events += self._end_thoughts(event.carrier, redacted=False)
         events += self._end_call(event.key, "completed")
-        head = CallHead(event.id, event.name, event.namespace, custom=event.custom)
-        call = self._calls[event.key] = OpenCall(self._make, self._place(), head)
+        place = self._place()
+        head = self._make.head(place, event.id, event.name, event.namespace, custom=event.custom)
+        call = self._calls[event.key] = OpenCall(self._make, place, head)
         return [*events, call.added()]
 
     def _end_call(self, key: int, status: Status) -> list[Json]:

@@ -165,7 +165,9 @@ class HistoryWriter:
     def _image(self, part: Image) -> Image:
         self._hint(part.cache)
         self._no_file(part.file_id)
-        return structs.replace(part, cache=None, carrier=None, extra={})
+        # The protocol insists on a level of detail.
+        detail = part.detail or "auto"
+        return structs.replace(part, cache=None, carrier=None, extra={}, detail=detail)
 
     def _document(self, part: Document) -> Part:
         self._hint(part.cache)

@@ -57,11 +57,11 @@ def piece_of(kind: str) -> tuple[str, str, bool] | None:
     return None
 
 
-def opened(data: Json, place: int, *, others: bool) -> "Item | None":
+def opened(kind: str, place: int, *, others: bool) -> "Item | None":
     """Return the item of an event that no item was added for; None where it has to be waited for."""
-    piece = piece_of(text_or_none(data.get("type")) or "")
-    kind = _KINDS.get(piece[0]) if piece else None
-    return None if kind is None else Item(place, {"type": kind}, others=others)
+    piece = piece_of(kind)
+    about = _KINDS.get(piece[0]) if piece else None
+    return None if about is None else Item(place, {"type": about}, others=others)
 
 
 class Item:

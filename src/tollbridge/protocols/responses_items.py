@@ -36,7 +36,7 @@ _IMAGE_FORMAT: Final = "png"
 
 def is_message(item: Json) -> bool:
     """Say whether an item is a message; its type may be missing."""
-    return item.get("type", "message") in {"message", None}
+    return item.get("type", "message") in ("message", None)
 
 
 def part_of(item: Json) -> Part:

@@ -186,15 +186,13 @@ def output_text(text: Text) -> Json:
 
 
 def image_part(image: Image) -> Json:
-    """Return an image as a part; the protocol insists on a level of detail."""
-    written: Json = {"type": "input_image", "detail": image.detail or "auto", **image.extra}
-    if image.data:
-        written["image_url"] = data_url(image.mime or "image/png", image.data)
-    elif image.url:
-        written["image_url"] = image.url
-    if image.file_id:
-        written["file_id"] = image.file_id
-    return written
+    """Return an image as a part."""
+    said = {
+        "image_url": data_url(image.mime or "image/png", image.data) if image.data else image.url,
+        "file_id": image.file_id,
+        "detail": image.detail,
+    }
+    return {"type": "input_image", **{k: one for k, one in said.items() if one}, **image.extra}
 
 
 def _file_part(document: Document) -> Json:

@@ -28,6 +28,7 @@ from tollbridge.protocols.responses_media import ITEM
 Status = Literal["in_progress", "completed", "incomplete"]
 
 _FORMATS: Final = frozenset({"png", "webp", "jpeg", "gif"})
+_IMAGE_SAID: Final = ("action", "background", "output_format", "quality", "revised_prompt", "size")
 _SEARCH: Final = "web_search"
 
 
@@ -37,6 +38,7 @@ class Items:
     def __init__(self, identity: Identity, conversation: Conversation, losses: Losses) -> None:
         self._id = identity.id
         self._losses = losses
+        self._call_ids: set[str] = set()
         self._spaces = {
             tool.name: tool.namespace
             for tool in conversation.tools
@@ -62,21 +64,29 @@ class Items:
             carrier = structs.replace(carrier, item_id=REDACTED)
         return {**item, "encrypted_content": sealed(carrier)}
 
+    def head(
+        self, place: int, call_id: str, name: str, namespace: str, *, custom: bool
+    ) -> "CallHead":
+        """Return what a call is called; its id is made up where it has none or another call's."""
+        if not call_id or call_id in self._call_ids:
+            call_id = f"call_{self._id}_{place}"
+        self._call_ids.add(call_id)
+        return CallHead(call_id, name, namespace or self._spaces.get(name, ""), custom=custom)
+
     def call(self, place: int, call: "CallHead", arguments: str, status: Status) -> Json:
-        """Return a call; its own id is made up where the upstream gave none."""
+        """Return a call."""
         prefix, kind, field = (
             ("ctc", "custom_tool_call", "input")
             if call.custom
             else ("fc", "function_call", "arguments")
         )
-        space = call.namespace or self._spaces.get(call.name, "")
         return {
             "id": f"{prefix}_{self._id}_{place}",
             "type": kind,
             "status": status,
-            "call_id": call.id or f"call_{self._id}_{place}",
+            "call_id": call.id,
             "name": call.name,
-            **({"namespace": space} if space else {}),
+            **({"namespace": call.namespace} if call.namespace else {}),
             field: arguments,
         }
 
@@ -94,7 +104,8 @@ class Items:
         form = image.mime.removeprefix("image/")
         known = {"output_format": form} if form in _FORMATS else {}
         own = image.extra.get(ITEM)
-        return {**item, **known, **(own if isinstance(own, dict) else {})}
+        said = own if isinstance(own, dict) else {}
+        return {**item, **known, **{name: said[name] for name in _IMAGE_SAID if name in said}}
 
     def opaque(self, place: int, part: Opaque) -> Json | None:
         """Return an item of this protocol as it is, or a search; None, noted, for all others."""

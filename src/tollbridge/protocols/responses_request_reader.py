@@ -63,7 +63,7 @@ def read_request(body: Json) -> Conversation:
     system, turns, added = _input(body)
     extra = rest_of(body, *_KNOWN)
     reasoning, text = object_in(body, "reasoning"), object_in(body, "text") or {}
-    if "verbosity" in text:
+    if text.get("verbosity") is not None:
         extra["verbosity"] = text["verbosity"]
     if rest_of(text, "format", "verbosity"):
         extra["text"] = rest_of(text, "format", "verbosity")

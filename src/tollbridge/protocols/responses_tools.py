@@ -25,7 +25,7 @@ ADDITIONAL: Final = "additional"
 """The extra of a tool that an `additional_tools` item brought: where it stood and what else it said."""
 _NAMESPACE: Final = "group"
 _MODES: Final = frozenset({"auto", "none", "required"})
-_NAMED: Final = frozenset({"function", "custom"})
+_NAMED: Final = ("function", "custom")
 
 
 def read_tools(given: list[Any], where: str) -> list[Tool]:
@@ -126,7 +126,9 @@ def read_choice(given: Any) -> ToolChoice | None:
     name = _named(given)
     if name is not None:
         return ToolChoice(mode="named", names=[name])
-    names = [_named(one) for one in given.get("tools") or [] if isinstance(one, dict)]
+    listed = given.get("tools")
+    listed = listed if isinstance(listed, list) else []
+    names = [_named(one) if isinstance(one, dict) else None for one in listed]
     if given.get("type") == "allowed_tools" and names and None not in names:
         required = given.get("mode") == "required"
         return ToolChoice(mode="subset", names=[one for one in names if one], required=required)
@@ -197,7 +199,9 @@ def tool_fields(tool: Function | Custom) -> Json:
         return {"type": "custom", **fields, **form, **extra}
     if tool.strict is not None:
         fields["strict"] = tool.strict
-    return {"type": "function", **fields, "parameters": tool.schema, **extra}
+    if tool.schema is not None:
+        fields["parameters"] = tool.schema
+    return {"type": "function", **fields, **extra}
 
 
 def said_choice(conversation: Conversation) -> str | Json | None:

@@ -18,10 +18,13 @@ from tollbridge.protocols.conversation import (
     Wire,
 )
 from tollbridge.protocols.losses import Losses, Untranslatable
+from tollbridge.protocols.responses_media import rest_of
 from tollbridge.protocols.responses_tools import choice_fields
 from tollbridge.protocols.schema_rules import object_schema
 from tollbridge.protocols.tool_names import ToolNames
 
+_LEGACY = "functions"
+"""The extra of a tool that came in the chat protocol's former field; it says nothing of the tool."""
 _CHOICES: Mapping[Wire, str] = MappingProxyType({Wire.GEMINI: "toolConfig"})
 
 
@@ -46,7 +49,7 @@ def _tool(tool: Tool, to: Addressee, names: ToolNames, losses: Losses) -> Json:
         raise Untranslatable("tools", f"This model's vendor has no tool {tool.kind!r}.")
     if isinstance(tool, WebSearch):
         return _search(tool, losses)
-    if tool.extra:
+    if rest_of(tool.extra, _LEGACY):
         losses.note("tool_example")
     name = names.outward(tool.name, tool.namespace)
     fields: Json = {"name": name}

@@ -44,7 +44,7 @@ def _searches(response: Json) -> int:
         if isinstance(item, dict) and item.get("type") == "web_search_call":
             action = item.get("action")
             kind = action.get("type") if isinstance(action, dict) else None
-            count += kind in {None, "search"}
+            count += kind in (None, "search")
     return count
 
 
