@@ -24,7 +24,8 @@ from tollbridge.protocols.messages_request_reader import read_request
 from tollbridge.protocols.messages_request_writer import write_request
 from tollbridge.protocols.tool_names import ToolNames
 
-ANY = Addressee(model="up", abilities=Abilities(), max_output=0)
+NEW = Abilities(thinks="adaptive", efforts=("low", "medium", "high", "xhigh", "max"))
+ANY = Addressee(model="up", abilities=NEW, max_output=0)
 HI = Turn(role="user", parts=[Text(text="hi")])
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 
@@ -95,6 +96,20 @@ def test_who_thinks_takes_less_of_the_sampling():
     assert body["output_config"] == {"effort": "low"}
     assert body["top_p"] == 0.96 and "temperature" not in body and "top_k" not in body
     assert set(lost_) == {"temperature", "top_k"}
+
+
+def test_an_effort_in_the_models_name_is_reconciled_with_the_clients_own_request():
+    conversation = read_request({
+        "model": "up", "max_tokens": 8000, "temperature": 0.5, "container": "c",
+        "messages": [{"role": "user", "content": "hi"}],
+        "tools": [{"name": "n", "input_schema": {}}], "tool_choice": {"type": "any"},
+    })  # fmt: skip
+    conversation.thinking = Thinking(effort="low", enabled=True)
+    body, lost_ = write(conversation)
+    assert body["thinking"] == {"type": "adaptive"} and body["container"] == "c"
+    assert body["output_config"] == {"effort": "low"}
+    assert body["tool_choice"] == {"type": "auto"} and "temperature" not in body
+    assert set(lost_) == {"tool_choice", "temperature"}
 
 
 def test_system_tools_and_choice():
@@ -334,7 +349,7 @@ def test_recorded_requests_are_the_same_again(corpus):
         if not isinstance(one.request, dict) or is_refused(one.request):
             continue
         body = {"model": "up", **one.request}
-        made, _ = write(read_request(body), Addressee(body["model"], Abilities(), 0))
+        made, _ = write(read_request(body), Addressee(body["model"], NEW, 0))
         assert canonical(made) == canonical(body), one.file
         seen += 1
     assert seen > 200

@@ -136,5 +136,16 @@ def test_a_model_with_a_budget_does_not_think_on_such_a_history():
 )
 def test_the_own_protocol_is_said_again(wish, field, active):
     assert told(wish, NEVER, wire=Wire.MESSAGES)[0] == Thoughts(field, active=active)
-    effort = told(Thinking(effort="max"), NEVER, wire=Wire.MESSAGES)[0]
-    assert effort == Thoughts(effort="max")
+
+
+def test_an_effort_of_the_own_protocol_is_put_into_words_that_the_model_knows():
+    def own(wish, abilities):
+        return told(wish, abilities, wire=Wire.MESSAGES)[0]
+
+    assert own(Thinking(effort="high"), ADAPTIVE) == Thoughts(effort="high")
+    assert own(Thinking(effort="none"), ADAPTIVE) == Thoughts(OFF)
+    budget = {"type": "enabled", "budget_tokens": 24_576}
+    assert own(Thinking(effort="high"), BUDGET) == Thoughts(budget, active=True)
+    wish = Thinking(effort="high", enabled=True)
+    assert own(wish, BUDGET) == Thoughts(budget, active=True)
+    assert own(wish, ADAPTIVE) == Thoughts({"type": "adaptive"}, "high", active=True)

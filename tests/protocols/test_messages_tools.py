@@ -52,7 +52,7 @@ def test_the_own_protocols_tools_are_said_again():
     search = WebSearch(wire=Wire.MESSAGES, raw={"type": "web_search_9", "new": 1})
     bash = ServerTool(wire=Wire.MESSAGES, kind="bash", raw={"type": "bash", "name": "bash"})
     made, _, lost = box(
-        tool, search, bash, wire=Wire.MESSAGES, thinks=True, parallel=True,
+        tool, search, bash, wire=Wire.MESSAGES, parallel=True,
         choice=choose("named", names=["bash"]),
     )  # fmt: skip
     assert made.tools == [

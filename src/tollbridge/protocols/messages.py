@@ -37,7 +37,8 @@ _NO_THINKING: Final = b'{"type":"disabled"}'
 _SEARCH: Final = "web_search_"
 # What stands in a signature's place when the thoughts are not this vendor's: nothing, or an
 # envelope (carriers.py). A quote within a text is escaped, so this finds fields only.
-_FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:"|tbr1\.)|"data"\s*:\s*"tbr1\.')
+_UNSIGNED: Final = re.compile(rb'"signature"\s*:\s*"(?:"|tbr1\.)')
+_SEALED: Final = re.compile(rb'"data"\s*:\s*"tbr1\.')
 _STATUSES: Final = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -195,7 +196,7 @@ def has_foreign_thoughts(body: bytes) -> bool:
     Such a body must not be passed on as it is, also not to its own protocol: its reader and writer
     drop those thoughts (protocols.md 5.7). May say yes without need.
     """
-    return _FOREIGN.search(body) is not None
+    return _UNSIGNED.search(body) is not None or _SEALED.search(body) is not None
 
 
 def read_reply(body: bytes) -> ReplyFacts:

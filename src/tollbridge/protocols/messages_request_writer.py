@@ -12,7 +12,7 @@ from typing import Final
 from tollbridge.protocols.abilities import Addressee
 from tollbridge.protocols.conversation import Conversation, Format, Json, Text, Turn, Wire
 from tollbridge.protocols.losses import Losses, Untranslatable
-from tollbridge.protocols.messages_thinking import Thoughts, thoughts
+from tollbridge.protocols.messages_thinking import Thoughts, is_mere_wish, thoughts
 from tollbridge.protocols.messages_tools import Toolbox, toolbox
 from tollbridge.protocols.messages_turns import BlockWriter, sendable
 from tollbridge.protocols.schema_rules import anthropic_output_schema
@@ -68,7 +68,9 @@ def write_request(
     limit = _limit(conversation, to, own=own)
     turns = sendable(conversation, losses, system_anywhere=to.abilities.system_anywhere)
     mind = thoughts(conversation, turns, to.abilities, limit, losses)
-    box = toolbox(conversation, to.abilities, names, losses, thinks=mind.active)
+    # What the client itself says of thinking it has also thought of in the rest of its request.
+    ours = not own or is_mere_wish(conversation.thinking, to.abilities)
+    box = toolbox(conversation, to.abilities, names, losses, thinks=ours and mind.active)
     request: Json = {"model": to.model, "max_tokens": limit}
     _content(request, conversation, turns, box, BlockWriter(conversation, names, losses))
     if box.choice is not None:
@@ -78,10 +80,13 @@ def write_request(
     config = _output_config(conversation, to, mind, losses)
     if config:
         request["output_config"] = config
+    if ours:
+        _sampling(request, conversation, to, losses, thinks=mind.active)
+    else:
+        _own_sampling(request, conversation)
     if own:
         _own_scalars(request, conversation)
     else:
-        _sampling(request, conversation, to, losses, thinks=mind.active)
         _labels(request, conversation, losses)
     if conversation.stream:
         request["stream"] = True
@@ -171,17 +176,22 @@ def _bound(form: Format, losses: Losses) -> Json:
     return {"type": "json_schema", "schema": anthropic_output_schema(form.schema or {}, losses)}
 
 
-def _own_scalars(request: Json, conversation: Conversation) -> None:
-    """Write the rest of a request of this protocol as the client wrote it."""
+def _own_sampling(request: Json, conversation: Conversation) -> None:
+    """Write the sampling as the client wrote it."""
     for name, value in (
         ("temperature", conversation.temperature),
         ("top_p", conversation.top_p),
         ("top_k", conversation.top_k),
         ("stop_sequences", conversation.stop or None),
-        ("service_tier", conversation.tier),
     ):
         if value is not None:
             request[name] = value
+
+
+def _own_scalars(request: Json, conversation: Conversation) -> None:
+    """Write the rest of a request of this protocol as the client wrote it."""
+    if conversation.tier is not None:
+        request["service_tier"] = conversation.tier
     metadata = dict(conversation.extra.get("metadata") or {})
     if conversation.end_user is not None:
         metadata["user_id"] = conversation.end_user

@@ -40,7 +40,7 @@ def thoughts(
 ) -> Thoughts:
     """Return what to say of thinking. `turns` are those that are sent, `limit` is `max_tokens`."""
     wish = conversation.thinking
-    if conversation.wire is Wire.MESSAGES:
+    if conversation.wire is Wire.MESSAGES and not is_mere_wish(wish, abilities):
         return _own(wish, turns, abilities)
     if wish is None or (abilities.thinks != "adaptive" and _is_vague(wish)):
         return Thoughts(active=abilities.always_thinks)
@@ -52,6 +52,19 @@ def thoughts(
         return _budgeted(wish, abilities, limit, losses)
     losses.note("effort")
     return Thoughts()
+
+
+def is_mere_wish(wish: Thinking | None, abilities: Abilities) -> bool:
+    """Say whether a wish is not in this protocol's words, so that it has to be put into them.
+
+    So are those that a model's name bears: to think without saying how, or an effort that the model
+    has not.
+    """
+    if wish is None or wish.adaptive or wish.extra:
+        return False
+    if wish.enabled:
+        return wish.budget is None
+    return wish.enabled is None and wish.effort not in abilities.efforts
 
 
 def unsigned(turns: list[Turn]) -> bool:

@@ -69,7 +69,7 @@ def toolbox(
     box = Toolbox([_tool(tool, names, losses, own=own) for tool in chosen])
     if box.tools:
         box.choice = _choice(conversation, names)
-    if thinks and not own:
+    if thinks:
         _unforce(box, losses)
     if box.tools and conversation.parallel is False:
         box.choice = box.choice or {"type": "auto"}
