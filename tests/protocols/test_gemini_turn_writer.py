@@ -1,6 +1,9 @@
 """Histories of other protocols as Gemini's contents."""
 
 import pytest
+from google.genai import types
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tollbridge.protocols.conversation import (
     Call,
@@ -196,3 +199,60 @@ def test_what_cannot_be_said_is_refused_by_the_clients_field(part, wire, field):
         contents_of(user(part), wire=wire)
     assert caught.value.name == field
     assert caught.value.reason
+
+
+TEXT = st.text(max_size=4)
+ID = st.sampled_from(["", "a", "b", "c"])
+CARRIER = st.none() | st.sampled_from([SIGNED, FOREIGN])
+SPOKEN = st.builds(Text, text=TEXT, carrier=CARRIER)
+USER_PARTS = st.lists(
+    SPOKEN
+    | st.just(PNG)
+    | st.builds(Result, call_id=ID, parts=st.lists(SPOKEN | st.just(PNG), max_size=2)),
+    max_size=3,
+)
+MODEL_PARTS = st.lists(
+    SPOKEN
+    | st.builds(
+        Call,
+        id=ID,
+        name=st.sampled_from("fg"),
+        arguments=st.sampled_from(["{}", "", "x"]),
+        carrier=CARRIER,
+    )
+    | st.builds(Reasoning, texts=st.lists(TEXT, max_size=2), carrier=CARRIER),
+    max_size=3,
+)
+HISTORY = st.lists(
+    st.builds(Turn, role=st.just("user"), parts=USER_PARTS)
+    | st.builds(Turn, role=st.just("assistant"), parts=MODEL_PARTS)
+    | st.builds(Turn, role=st.just("system"), parts=st.lists(SPOKEN, max_size=1)),
+    max_size=6,
+)
+
+
+@given(HISTORY, st.booleans())
+def test_any_history_is_one_that_gemini_takes(turns, signed):
+    contents = contents_of(*turns, signed=signed)
+    before = {"role": "model", "parts": []}
+    for content in contents:
+        types.Content.model_validate(content)
+        assert content["parts"]
+        assert content["role"] != before["role"]
+        calls = [part["functionCall"] for part in before["parts"] if "functionCall" in part]
+        answers = [
+            part["functionResponse"] for part in content["parts"] if "functionResponse" in part
+        ]
+        assert [(one["name"], one["id"]) for one in answers] == [
+            (one["name"], one["id"]) for one in calls
+        ]
+        first = next((part for part in content["parts"] if "functionCall" in part), {})
+        assert not (signed and first) or first["thoughtSignature"]
+        assert all(part.get("thoughtSignature") != "sig" for part in content["parts"])
+        before = content
+    assert "functionCall" not in str(before["parts"]) or not contents
+    written = str(contents)
+    for turn in turns:
+        for part in turn.parts:
+            if isinstance(part, Text) and part.text.strip():
+                assert str({"text": part.text})[1:-1] in written or turn.role == "system"

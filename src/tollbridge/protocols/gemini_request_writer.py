@@ -24,6 +24,7 @@ NAME_MAX: Final = 128
 # Advisory fields of the other protocols, and what is lost with them.
 _ADVISORY: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "cache_control": "cache_hint",
         "client_metadata": "metadata",
         "include": "include",
         "logit_bias": "logit_bias",
