@@ -53,10 +53,9 @@ def test_defaults():
     [
         ('name = "main"', 'name = "auto"', 2, "not auto"),
         ('name = "main"', 'name = "a#b"', 2, "without blanks"),
-        ('platform = "openai"', 'platform = "gemini"', 3, "later version"),
-        ('platform = "openai"', 'platform = "anthropic"', 3, "later version"),
         ('platform = "openai"', 'platform = "cohere"', 3, "openai, anthropic, gemini"),
         ('platform = "openai"', "", 1, "needs platform"),
+        ('platform = "openai"', 'platform = "gemini"', 21, "OpenAI's shape only"),
         ('"chat", ', '"chats", ', 4, "surfaces may hold"),
         ('["chat", "responses"]', "[]", 4, "at least one"),
         ('"o9-*"', '"o*9"', 5, "wildcard"),
@@ -77,6 +76,7 @@ def test_defaults():
         ('base_url = "http://127.0.0.1:9000/"', "", 15, "needs base_url"),
         ("http://127.0.0.1:9000/", "http://x/v1", 17, "without /v1"),
         ("http://127.0.0.1:9000/", "http://x/v1/", 17, "without /v1"),
+        ("http://127.0.0.1:9000/", "http://x/v1beta", 17, "without /v1"),
         ("http://127.0.0.1:9000/", "gopher://x", 17, "http or https"),
         ("http://127.0.0.1:9000/", "http://u:p@x", 17, "credentials"),
         ("http://127.0.0.1:9000/", "http://x?a=1", 17, "query"),
@@ -125,3 +125,9 @@ def test_private_addresses_need_the_switch(url: str):
     assert read(text).accounts[0].base_url == url
     with pytest.raises(FileError, match="line 17: base_url: loopback"):
         read(text, "")
+
+
+@pytest.mark.parametrize("platform", ["openai", "anthropic", "gemini"])
+def test_every_platform_can_be_named(platform: str):
+    plan = read(f'[[channel]]\nname = "a"\nplatform = "{platform}"\nmodels = []')
+    assert plan.platform == platform

@@ -28,6 +28,7 @@ ACCOUNT_FIELDS = (
 # "auto" is what a key says when it is bound to no channel; # and / separate pins in a key.
 _NAME = re.compile(r"[^\s#/]{1,64}")
 _PLATFORMS = ("openai", "anthropic", "gemini")
+_VERSIONS = ("/v1", "/v1beta", "/v1alpha")
 _POLICIES = ("any", "claude-code", "codex")
 _CAPABILITIES = ("images",)
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
@@ -40,15 +41,16 @@ _URL_MAX = 2048
 
 def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: bool) -> ChannelPlan:
     """Return the plan of one [[channel]] with its accounts; FileError with line and reason."""
+    platform = _platform(fields)
     accounts = tuple(
-        _account(row, environ, allow_private=allow_private)
+        _account(row, environ, platform, allow_private=allow_private)
         for row in fields.tables("account", ACCOUNT_FIELDS, what="an account")
     )
     refuse_twice(fields, "account", [account.name for account in accounts])
     return ChannelPlan(
         line=fields.line,
         name=_name(fields),
-        platform=_platform(fields),
+        platform=platform,
         surfaces=_surfaces(fields),
         models=_models(fields),
         multiplier=fields.multiplier("multiplier", "1.0", lowest=1, highest=_MULTIPLIER_MAX),
@@ -78,10 +80,7 @@ def _name(fields: Fields) -> str:
 
 
 def _platform(fields: Fields) -> str:
-    platform = fields.choice("platform", _PLATFORMS)
-    if platform != "openai":
-        raise fields.error("platform", f"platform {platform} comes with a later version")
-    return platform
+    return fields.choice("platform", _PLATFORMS)
 
 
 def _client_policy(fields: Fields) -> str:
@@ -116,7 +115,9 @@ def _models(fields: Fields) -> tuple[str, ...]:
     return tuple(sorted(models))
 
 
-def _account(fields: Fields, environ: Mapping[str, str], *, allow_private: bool) -> AccountPlan:
+def _account(
+    fields: Fields, environ: Mapping[str, str], platform: str, *, allow_private: bool
+) -> AccountPlan:
     return AccountPlan(
         line=fields.line,
         name=_name(fields),
@@ -124,11 +125,18 @@ def _account(fields: Fields, environ: Mapping[str, str], *, allow_private: bool)
         secret=_secret(fields, environ),
         weight=fields.integer("weight", 1, 1, _WEIGHT_MAX),
         priority=fields.integer("priority", 0, -_PRIORITY_MAX, _PRIORITY_MAX),
-        compatible=fields.boolean("compatible", default=False),
+        compatible=_compatible(fields, platform),
         proxy=_proxy(fields, allow_private=allow_private),
         cost=fields.multiplier("cost", "1.0", lowest=0, highest=_MULTIPLIER_MAX),
         limits=read_limits(fields),
     )
+
+
+def _compatible(fields: Fields, platform: str) -> bool:
+    compatible = fields.boolean("compatible", default=False)
+    if compatible and platform != "openai":
+        raise fields.error("compatible", "compatible is for upstreams in OpenAI's shape only")
+    return compatible
 
 
 def _secret(fields: Fields, environ: Mapping[str, str]) -> str:
@@ -153,8 +161,8 @@ def _base_url(fields: Fields, *, allow_private: bool) -> str:
         target = Target.parse(url)
     except ValueError as error:
         raise fields.error("base_url", f"base_url: {error}") from None
-    if target.prefix.endswith("/v1"):
-        raise fields.error("base_url", "base_url is the vendor's root, without /v1")
+    if target.prefix.endswith(_VERSIONS):
+        raise fields.error("base_url", "base_url is the vendor's root, without /v1 or /v1beta")
     _check_host(fields, "base_url", target.host, allow_private=allow_private)
     return url.rstrip("/")
 

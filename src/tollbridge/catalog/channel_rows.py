@@ -15,6 +15,9 @@ from tollbridge.core.secrets import Secrets, SecretsError
 from tollbridge.storage.rows import differing, to_json
 from tollbridge.storage.tables import accounts, channels
 
+# Vendors that stop their bill when the connection closes; the others write on, so they are drained.
+_STOPPING = frozenset({"openai", "anthropic"})
+
 
 def open_sealed(secrets: Secrets, kind: str, row: RowMapping, column: str) -> str:
     """Return the plain text of a sealed column, "" when it is empty; SecretsError when it is not ours.
@@ -170,7 +173,7 @@ def _account_columns(plan: AccountPlan, channel: ChannelPlan, channel_id: int) -
         "cost_num": plan.cost.num,
         "cost_den": plan.cost.den,
         # OpenAI itself stops billing when a stream is cut; nothing is known of its look-alikes.
-        "stops_on_abort": channel.platform == "openai" and not plan.compatible,
+        "stops_on_abort": channel.platform in _STOPPING and not plan.compatible,
         "enabled": True,
         **plan.limits._asdict(),
     }
