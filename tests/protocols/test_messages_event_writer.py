@@ -2,13 +2,16 @@
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocols import messages_oracle as oracle
+from tests.protocols import recordings
 from tests.protocols.test_messages_event_reader import events_of, parsed
 from tollbridge.protocols import answer as said
 from tollbridge.protocols.carriers import opened
+from tollbridge.protocols.chat_event_reader import ChatReader
 from tollbridge.protocols.conversation import (
     Carrier,
     Citation,
@@ -18,10 +21,14 @@ from tollbridge.protocols.conversation import (
     Vendor,
     Wire,
 )
+from tollbridge.protocols.facts import decoded
+from tollbridge.protocols.gemini_event_reader import GeminiReader
 from tollbridge.protocols.losses import Losses
 from tollbridge.protocols.messages_event_writer import MessagesWriter
 from tollbridge.protocols.messages_frames import produced_bytes
 from tollbridge.protocols.messages_usage import usage_fields
+from tollbridge.protocols.responses_event_reader import ResponsesReader
+from tollbridge.protocols.sse import Framer, data_of, event_of
 from tollbridge.protocols.usage import Usage
 
 CONVERSATION = Conversation(wire=Wire.MESSAGES, model="mine")
@@ -294,3 +301,47 @@ def test_recorded_streams_are_written_again(corpus):
 def test_json_of_arguments_is_what_was_sent():
     (block,) = blocks_of(said.CallStart(0, "t", "n"), said.CallArguments(0, json.dumps({"é": 1})))
     assert block["input"] == parsed('{"é": 1}')
+
+
+def others(sse, reader):
+    """Return the events of a stream of another protocol."""
+    framer, found = Framer(), []
+    for frame in [*framer.feed(sse), framer.rest()]:
+        data = data_of(frame)
+        value = decoded(data) if data else None
+        if value is not None:
+            found += reader.read(event_of(frame), value)
+    return found + reader.end()
+
+
+@pytest.mark.parametrize(
+    ("folder", "reader"),
+    [("openai_chat", ChatReader), ("openai_responses", ResponsesReader), ("gemini", GeminiReader)],
+)
+def test_recorded_streams_of_other_protocols_become_messages(corpus, folder, reader):
+    seen = 0
+    for one in recordings.load(corpus, folder):
+        if one.sse is None:
+            continue
+        events = others(one.sse, reader())
+        finishes = {event.choice: event for event in events if isinstance(event, said.Finished)}
+        if not finishes or any(isinstance(event, said.Failed) for event in events):
+            continue
+        frames = written(
+            [event for event in events if not isinstance(event, KEPT_BY_DRIVER)], finishes=finishes
+        )
+        for frame in frames:
+            oracle.strict_event(frame)
+        told = oracle.said(oracle.accumulated(frames).content)
+        spoken = [
+            event.text
+            for event in events
+            if isinstance(event, (said.TextDelta, said.RefusalDelta)) and not event.choice
+        ]
+        calls = [
+            event for event in events if isinstance(event, said.CallStart) and not event.choice
+        ]
+        assert told["text"] == "".join(spoken), one.file
+        assert [name for _, name, _ in told["calls"]] == [call.name for call in calls], one.file
+        seen += 1
+    assert seen > 100
