@@ -255,4 +255,6 @@ def test_an_assistants_media_are_refused():
 def test_refusals_and_names():
     [_, message] = written(user(Text(text="q"), name="bob"), assistant(Refusal(text="no")))
     assert message == {"role": "assistant", "content": None, "refusal": "no"}
+    [_, message] = written(user(Text(text="q")), assistant(Refusal(text="no")), to=LIKE)
+    assert message == {"role": "assistant", "content": "no"}
     assert written(user(Text(text="q"), name="bob"))[0]["name"] == "bob"

@@ -274,6 +274,9 @@ def test_other_protocols_fields():
         "verbosity": 1,
         "context_edit": 1,
     }
+    moderation = {"moderation": {"model": "omni"}}
+    assert asked(wire=Wire.RESPONSES, extra=moderation) == moderation
+    assert refused(LIKE, wire=Wire.RESPONSES, extra=moderation) == "moderation"
     assert refused(wire=Wire.GEMINI, extra={"generationConfig": {"speechConfig": {"a": 1}}}) == (
         "generationConfig.speechConfig"
     )

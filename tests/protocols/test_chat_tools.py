@@ -157,6 +157,13 @@ def test_choices():
         },
     }
     assert chosen(mode="required")["tool_choice"] == "required"
+    losses = Losses()
+    valid = ToolChoice(mode="other", raw={"mode": "VALIDATED"})
+    body = written(Function(name="f"), wire=Wire.GEMINI, choice=valid, losses=losses)
+    assert body["tool_choice"] == "auto" and losses.counts == {"strict": 1}
+    spaced = Function(name="f", namespace="mcp")
+    choice = ToolChoice(mode="named", names=["f"])
+    assert written(spaced, wire=Wire.RESPONSES, choice=choice)["tool_choice"] == function("mcp__f")
 
 
 def test_a_subset_is_all_there_is_for_compatible_vendors():

@@ -180,7 +180,6 @@ def test_written_figures_are_read_again(fresh, cached, written, made, heard, spo
         audio_input=heard,
         audio_output=spoken,
         image_input=seen,
-        image_output=seen // 3,
     )
     assert usage_from(usage_fields(usage)) == usage
 
@@ -194,3 +193,10 @@ def test_all_cache_writes_are_one_figure():
     )
     assert fields["prompt_tokens_details"]["cache_write_tokens"] == 5
     CompletionUsage.model_validate(fields, strict=True)
+
+
+def test_images_made_have_no_figure_of_their_own():
+    fields = usage_fields(Usage(output=4, image_output=5))
+    assert fields["completion_tokens"] == 9
+    details = CompletionUsage.model_validate(fields, strict=True).completion_tokens_details
+    assert details is not None and not details.model_extra

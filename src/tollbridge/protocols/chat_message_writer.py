@@ -169,6 +169,9 @@ class MessageWriter:
         self._note_hints(turn.parts)
         refusals = [part.text for part in turn.parts if isinstance(part, Refusal)]
         calls = [part for part in turn.parts if isinstance(part, Call)]
+        if refusals and not self._own and self._to.compatible:
+            # A field that compatible vendors may not know.
+            texts, refusals = [*texts, *(Text(text=one) for one in refusals)], []
         others = self._model_made(turn)
         if not self._own and not (texts or refusals or calls or others):
             return []
@@ -200,9 +203,7 @@ class MessageWriter:
             elif self._own and isinstance(part, Opaque) and part.kind == "audio":
                 fields["audio"] = part.raw
             else:
-                raise Untranslatable(
-                    self._field, "The model's own turns can hold text and calls only."
-                )
+                raise Untranslatable(self._field, f"A model's turn cannot hold {_kind(part)} here.")
         return fields
 
     def _said(self, texts: list[Text], *, bare: bool) -> str | list[Json] | None:
@@ -299,10 +300,7 @@ class MessageWriter:
             return {"type": "video_url", "video_url": {"url": url}}
         if isinstance(part, Opaque) and self._own:
             return dict(part.raw)
-        kind = part.kind if isinstance(part, Opaque) else type(part).__name__.lower()
-        raise Untranslatable(
-            self._field, f"A part of the kind {kind} cannot be told to this model."
-        )
+        raise Untranslatable(self._field, f"This model cannot be told {_kind(part)}.")
 
     def _image(self, part: Image) -> Json:
         if part.file_id:
@@ -346,6 +344,11 @@ def _groups(texts: list[Text]) -> list[list[Text]]:
         else:
             groups.append([text])
     return groups
+
+
+def _kind(part: Part) -> str:
+    kind = part.kind if isinstance(part, Opaque) else type(part).__name__.lower()
+    return f"a part of the kind {kind}"
 
 
 def _is_empty(part: Part) -> bool:

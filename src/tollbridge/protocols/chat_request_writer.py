@@ -35,6 +35,7 @@ _ADVISORY: Mapping[str, str] = MappingProxyType(
         "labels": "metadata",
         "mediaResolution": "image_detail",
         "metadata": "metadata",
+        "prompt_cache_key": "cache_hint",
         "prompt_cache_options": "cache_hint",
         "prompt_cache_retention": "cache_hint",
         "safetySettings": "safety_settings",
@@ -44,11 +45,18 @@ _ADVISORY: Mapping[str, str] = MappingProxyType(
         "logprobs": "logprobs",
         "truncation": "context_edit",
         "user": "end_user",
+        "verbosity": "verbosity",
     }
 )
 # Fields that are the same here; compatible vendors do not know them.
-_SAME: Mapping[str, str] = MappingProxyType(
-    {"prompt_cache_key": "cache_hint", "verbosity": "verbosity"}
+_SAME = frozenset(
+    {
+        "moderation",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "verbosity",
+    }
 )
 _GROUPS = frozenset({"generationConfig", "output_config", "text", "toolConfig"})
 # What these fields say when they say nothing, beside null, false and what is empty.
@@ -261,8 +269,8 @@ def _other(name: str, value: object, where: str, to: Addressee, losses: Losses) 
         return {name: value}
     if name == "context_management" and _only_clears(value):
         losses.note("context_edit")
-    elif name in _SAME or name in _ADVISORY:
-        losses.note(_SAME.get(name) or _ADVISORY[name])
+    elif name in _ADVISORY:
+        losses.note(_ADVISORY[name])
     else:
         raise Untranslatable(where + name, "This model's vendor has no such field.")
     return {}

@@ -4,6 +4,7 @@ The old `functions` and `function_call` are tools with a mark, so that an answer
 same way (`is_legacy`). Must not know messages.
 """
 
+from types import MappingProxyType
 from typing import Any
 
 from tollbridge.protocols.abilities import Addressee
@@ -39,6 +40,8 @@ _INPUT_SCHEMA = {
     "required": ["input"],
     "additionalProperties": False,
 }
+_CHOICES = MappingProxyType({Wire.GEMINI: "toolConfig"})
+_VALIDATED = {"mode": "VALIDATED"}
 _PLACE = ("city", "region", "country", "timezone")
 
 
@@ -178,20 +181,28 @@ def write_tools(
     if is_legacy(conversation):
         return _legacy_fields(conversation)
     fields, entries = _server_tools(conversation, losses, own=own)
-    kinds: dict[str, str] = {}
+    kinds: dict[str, Json] = {}
     # A compatible upstream may not know how to choose among all, so it gets only those.
     subset = _subset(conversation.choice) if to.compatible and not own else None
     for tool in conversation.tools:
         if isinstance(tool, (Function, Custom)) and (subset is None or tool.name in subset):
             custom = isinstance(tool, Custom) and not to.compatible
-            kinds[tool.name] = "custom" if custom else "function"
-            entries.append(_entry(tool, kinds[tool.name], names, losses, own=own))
+            kind = "custom" if custom else "function"
+            entries.append(_entry(tool, kind, names, losses, own=own))
+            outward = {"name": names.outward(tool.name, tool.namespace)}
+            kinds[tool.name] = {"type": kind, kind: outward}
     if entries:
         fields["tools"] = entries
         if conversation.parallel is not None:
             fields["parallel_tool_calls"] = conversation.parallel
-    if conversation.choice is not None and (entries or own):
-        choice = _choice_fields(conversation.choice, kinds, names, own=own, named=subset is None)
+    wish = conversation.choice
+    if wish is not None and wish.raw == _VALIDATED and not own:
+        # A free choice whose calls are sure to fit their schemas.
+        losses.note("strict")
+        wish = ToolChoice(mode="auto")
+    field = _CHOICES.get(conversation.wire, "tool_choice")
+    if wish is not None and (entries or own):
+        choice = _choice_fields(wish, kinds, field, own=own, named=subset is None)
         if choice is not None:
             fields["tool_choice"] = choice
     return fields
@@ -299,22 +310,18 @@ def _search_options(tool: WebSearch, losses: Losses) -> Json:
 
 
 def _choice_fields(
-    choice: ToolChoice, kinds: dict[str, str], names: ToolNames, *, own: bool, named: bool
+    choice: ToolChoice, kinds: dict[str, Json], field: str, *, own: bool, named: bool
 ) -> str | Json | None:
     """Return the choice; None for one that cannot be kept because its tools are not declared."""
-    if choice.mode == "other":
-        if not own:
-            raise Untranslatable("tool_choice", "No other protocol has such a choice.")
+    if choice.mode == "other" and own:
         return choice.raw
+    if choice.mode == "other":
+        raise Untranslatable(field, "This model's vendor has no such choice of a tool.")
     if choice.mode in _MODES:
         return choice.mode
     if choice.mode == "subset" and not named:
         return "required" if choice.required else "auto"
-    entries = [
-        {"type": kinds[name], kinds[name]: {"name": names.outward(name)}}
-        for name in choice.names
-        if name in kinds
-    ]
+    entries = [kinds[name] for name in choice.names if name in kinds]
     if not entries:
         return None
     if choice.mode == "named":

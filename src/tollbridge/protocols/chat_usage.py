@@ -77,7 +77,10 @@ def usage_from(fields: Any) -> Usage | None:
 
 
 def usage_fields(usage: Usage) -> dict[str, Any]:
-    """Return the `usage` object that says these buckets (protocols.md 6.3)."""
+    """Return the `usage` object that says these buckets (protocols.md 6.3).
+
+    The protocol has no name for the tokens of images made; they are among the completion's.
+    """
     sent = usage.tokens_in()
     made = usage.output + usage.audio_output + usage.image_output
     prompt = {
@@ -88,8 +91,6 @@ def usage_fields(usage: Usage) -> dict[str, Any]:
     completion = {"reasoning_tokens": usage.reasoning, "audio_tokens": usage.audio_output}
     if usage.image_input:
         prompt["image_tokens"] = usage.image_input
-    if usage.image_output:
-        completion["image_tokens"] = usage.image_output
     return {
         "prompt_tokens": sent,
         "completion_tokens": made,
