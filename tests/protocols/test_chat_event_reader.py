@@ -136,6 +136,14 @@ def test_calls_without_index_or_id():
     ) == [["a", "f", '{"x":1}'], ["b", "g", "{}"]]
 
 
+def test_neither_index_nor_id_goes_on_with_the_last_call():
+    assert calls(
+        call(index=0, id="a", name="f", arguments="{}"),
+        call(index=1, id="b", name="g", arguments="["),
+        call(arguments="]"),
+    ) == [["a", "f", "{}"], ["b", "g", "[]"]]
+
+
 def test_a_new_id_at_a_used_index_is_a_new_call():
     assert calls(
         call(index=0, id="a", name="f", arguments="{}"),
