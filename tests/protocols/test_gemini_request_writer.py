@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.protocols import recordings
 from tollbridge.protocols.abilities import Abilities, Addressee
-from tollbridge.protocols.conversation import Conversation, Function, Text, Turn, Wire
+from tollbridge.protocols.conversation import Conversation, Function, Text, Turn, WebSearch, Wire
 from tollbridge.protocols.gemini_request_reader import read_request
 from tollbridge.protocols.gemini_request_writer import NAME_MAX, write_request
 from tollbridge.protocols.losses import Losses, Untranslatable
@@ -62,6 +62,18 @@ def test_what_is_advisory_is_noted_and_the_rest_refused():
 def test_the_tools_are_there():
     body = written(asked(tools=[Function(name="f", schema={"type": "object", "properties": {}})]))
     assert body["tools"][0]["functionDeclarations"][0]["name"] == "f"
+
+
+def test_gemini_3_is_told_of_a_search_beside_functions():
+    level = Abilities(thinks="level", efforts=("low",))
+    tools = [Function(name="f"), WebSearch(wire=Wire.CHAT, raw={})]
+    told = Addressee(model="gemini-3", abilities=level, max_output=1)
+    assert written(asked(tools=tools), told)["toolConfig"] == {
+        "includeServerSideToolInvocations": True
+    }
+    almost = Addressee(model="gemini-3", abilities=level, max_output=1, compatible=True)
+    assert "toolConfig" not in written(asked(tools=tools), almost)
+    assert "toolConfig" not in written(asked(tools=tools))
 
 
 # ------------------------------------------------------------ Gemini's own

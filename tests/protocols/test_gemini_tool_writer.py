@@ -20,10 +20,10 @@ from tollbridge.protocols.tool_names import ToolNames
 SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
 
 
-def writer_of(*tools, losses=None, plain=False, wire=Wire.CHAT, names=None, **fields):
+def writer_of(*tools, losses=None, plain=False, mix=False, wire=Wire.CHAT, names=None, **fields):
     conversation = Conversation(wire=wire, model="m", tools=list(tools), **fields)
     names = names or ToolNames(conversation, NAME_MAX)
-    return ToolWriter(conversation, names, losses or Losses(), plain=plain)
+    return ToolWriter(conversation, names, losses or Losses(), plain=plain, asks_to_mix=mix)
 
 
 def tools_of(*tools, **options):
@@ -139,3 +139,28 @@ def test_no_parallel_calls_is_only_a_wish():
 def test_a_strange_choice_is_refused():
     with pytest.raises(Untranslatable, match="tool_choice"):
         writer_of(F, choice=ToolChoice(mode="other", raw={})).config()
+
+
+SEARCH = WebSearch(wire=Wire.CHAT, raw={})
+MIXED = {"includeServerSideToolInvocations": True}
+
+
+@pytest.mark.parametrize(
+    ("tools", "choice", "config"),
+    [
+        ([F, SEARCH], None, MIXED),
+        ([F, SEARCH], ToolChoice(mode="auto"), MIXED),
+        (
+            [SEARCH, F],
+            ToolChoice(mode="required"),
+            MIXED | {"functionCallingConfig": {"mode": "ANY"}},
+        ),
+        ([SEARCH], None, {}),
+        ([F, G], None, {}),
+    ],
+)
+def test_a_model_that_must_be_told_of_a_search_beside_functions_is(tools, choice, config):
+    made = writer_of(*tools, choice=choice, mix=True).config()
+    assert made == config
+    types.ToolConfig.model_validate(made)
+    assert "includeServerSideToolInvocations" not in writer_of(*tools, choice=choice).config()

@@ -57,7 +57,8 @@ def write_request(
     same = conversation.wire is Wire.GEMINI
     body: Json = dict(conversation.extra) if same else {}
     signed = to.abilities.thinks == "level"
-    tools = ToolWriter(conversation, names, losses, plain=to.compatible)
+    mixing = signed and not to.compatible
+    tools = ToolWriter(conversation, names, losses, plain=to.compatible, asks_to_mix=mixing)
     declared = tools.tools()
     contents = TurnWriter(conversation, names, losses, signed=signed).contents()
     system = _system(conversation, losses)

@@ -28,16 +28,29 @@ _FREE_TEXT: Json = {
 
 
 class ToolWriter:
-    """Writes the tools of one request; `plain`: the upstream knows only Google's older schemas."""
+    """Writes the tools of one request.
+
+    `plain`: the upstream knows only Google's older schemas; `asks_to_mix`: the model wants to be told
+    that its vendor's own tools stand beside functions (Gemini 3; without it such a request is
+    refused).
+    """
 
     def __init__(
-        self, conversation: Conversation, names: ToolNames, losses: Losses, *, plain: bool
+        self,
+        conversation: Conversation,
+        names: ToolNames,
+        losses: Losses,
+        *,
+        plain: bool = False,
+        asks_to_mix: bool = False,
     ) -> None:
         self._conversation = conversation
         self._same = conversation.wire is Wire.GEMINI
         self._names = names
         self._losses = losses
         self._plain = plain
+        kinds = {isinstance(tool, Function | Custom) for tool in conversation.tools}
+        self._mixes = asks_to_mix and not self._same and len(kinds) == 2
 
     def tools(self) -> list[Json]:
         """Return the tools: all functions as one, in the place of the first, and the vendor's own."""
@@ -105,6 +118,11 @@ class ToolWriter:
         if self._conversation.parallel is False:
             self._losses.note("parallel")
         calling = {} if choice is None else self._calling(choice)
+        if self._mixes:
+            # Then AUTO is not among the modes; it is what happens without one.
+            calling = {} if calling.get("mode") == "AUTO" else calling
+            mixed: Json = {"includeServerSideToolInvocations": True}
+            return {**mixed, "functionCallingConfig": calling} if calling else mixed
         return {"functionCallingConfig": calling} if calling else {}
 
     def _calling(self, choice: ToolChoice) -> Json:
