@@ -33,7 +33,7 @@ def test_data_urls_come_back(mime, data):
 
 def test_data_urls_of_other_kinds():
     assert split_data_url("DATA:text/plain,a%20b") == ("text/plain", base64(b"a b"))
-    assert split_data_url("data:,x") == ("text/plain", base64(b"x"))
+    assert split_data_url("data:,x%C3%bcé%zz") == ("text/plain", base64("xüé%zz".encode()))
     assert split_data_url("data:nothing") is None
     assert split_data_url("https://x/data:a,b") is None
 

@@ -4,14 +4,15 @@ What a medium is is taken from its bytes where they tell (protocols.md 5.4, rule
 messages or who may see what.
 """
 
+import re
 from base64 import b64encode
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from tollbridge.protocols.conversation import Audio, Document, Image, Json, Video
 from tollbridge.protocols.facts import text_or_none
 
+_ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 # How base64 of each kind begins.
 _HEADS = MappingProxyType(
     {
@@ -56,7 +57,12 @@ def split_data_url(url: str) -> tuple[str, str] | None:
         return None
     if head.lower().endswith(";base64"):
         return head[:-7], data
-    return head or "text/plain", b64encode(unquote_to_bytes(data)).decode()
+    return head or "text/plain", b64encode(_unquoted(data)).decode()
+
+
+def _unquoted(data: str) -> bytes:
+    """Return the bytes of a data URL that is not base64."""
+    return _ESCAPE.sub(lambda match: bytes.fromhex(match[1].decode()), data.encode())
 
 
 def mime_of(data: str, said: str, default: str) -> str:
