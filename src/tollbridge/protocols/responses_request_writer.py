@@ -210,7 +210,10 @@ def _shows(wire: Wire, thinking: Thinking) -> bool:
         return thinking.shown
     if thinking.summary is not None:
         return True
-    return wire in {Wire.CHAT, Wire.MESSAGES}
+    if wire is Wire.MESSAGES:
+        # There an effort alone does not make the model think aloud.
+        return thinking.adaptive or thinking.enabled is True
+    return wire is Wire.CHAT
 
 
 def _wants_carriers(conversation: Conversation, reasoning: Json) -> bool:
