@@ -9,6 +9,7 @@ from tests.storage.books import LIMIT, OTHER, WALLET
 from tests.storage.books_faults import Moody
 from tollbridge.billing.bill import Bill, pack
 from tollbridge.billing.recovery import reclaim
+from tollbridge.protocols.usage import Usage
 from tollbridge.storage.ledger_sqlite import SqliteBook
 
 
@@ -60,6 +61,14 @@ def test_an_orphan_is_charged_its_checkpoint_and_explained(path):
     assert rows == [(60, 400, 300, "reclaimed", "reclaimed", 500, 7, 8, "key", "sent")]
     assert books.findings(path) == []
     assert recover(path) == 0
+
+
+def test_an_orphan_with_more_than_text_is_explained_bucket_by_bucket(path):
+    used = Usage(input=1, cache_read=2, output=3, audio_input=4, audio_output=5)
+    leave(path, ("a", 300, 60, pack(bill(used=used))))
+    assert recover(path) == 1
+    columns = "input, cache_read, output, audio_input, audio_output, charge"
+    assert books.query(path, f"SELECT {columns} FROM usage") == [(1, 2, 3, 4, 5, 60)]
 
 
 def test_an_orphan_without_a_checkpoint_costs_nothing(path):

@@ -169,6 +169,7 @@ class Socket(asyncio.Protocol):
 
     def eof_received(self) -> None:
         """The peer sends no more; the transport closes by itself."""
+        self._finish()
         self._frames.receive_eof()
         self._flush()
         events = self._frames.events_received()

@@ -14,6 +14,7 @@ from websockets.http11 import Response
 
 from tollbridge.billing.budgets import Budgets
 from tollbridge.billing.ledger import Ledger
+from tollbridge.catalog.snapshot import Account
 from tollbridge.core.clock import new_tid
 from tollbridge.core.errors import (
     ApiError,
@@ -79,6 +80,10 @@ class _Realtime(Talk):
     def wish(self, _ask: Asked) -> Wish:
         """Nothing is known of the responses to come."""
         return Wish(None, 1, media_out=True, searches=0)
+
+    def serves(self, account: Account) -> bool:
+        """Only this platform speaks the protocol, and nothing is translated into it."""
+        return account.platform == PLATFORM
 
 
 _DIALECT = cast("Dialect", _Realtime())
@@ -168,8 +173,9 @@ class RealtimeDoor:
         call.wish, call.blobs = _DIALECT.wish(call.ask), BlobScan()
         self._offers.choose(call)
         facts = {"model": call.ask.model, "key_last6": call.key.last6}
-        if call.channel.platform != PLATFORM:
-            raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
+        if call.upstream_model != call.ask.model:
+            # An effort at the end of the name, for which a session has no place.
+            raise ApiError(Kind.MODEL_UNKNOWN, facts={**facts, "nearest": call.upstream_model})
         if not accounts_of(call):
             raise ApiError(Kind.NO_ACCOUNT, facts=facts)
         call.bill = make_bill(call)

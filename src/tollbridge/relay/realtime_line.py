@@ -78,7 +78,7 @@ class Lines:
         try:
             outcome = await open_websocket(
                 _target(call, account),
-                f"/v1/realtime?model={quote(call.ask.model, safe='')}",
+                f"/v1/realtime?model={quote(call.upstream_model, safe='')}",
                 _headers(call, account),
                 self._context(),
                 settings.connect_timeout_s,

@@ -27,6 +27,8 @@ from tollbridge.storage.ledger_items import HoldResult, Poisoned, Settle
 
 _REQUEST: Final = Usage(request=1)
 _SEEN_MAX: Final = 10_000
+# What the vendor bills for audio that goes in.
+_TOKENS_A_SECOND: Final = 10
 
 
 class Tab:
@@ -149,6 +151,11 @@ class Tab:
             if not told.text_bytes:
                 return False
             usage = Usage(output=estimate_tokens(told.text_bytes))
+            self.estimated = True
+        if usage.second and not self._call.price.second:
+            # Nothing is free because its unit has no price of its own.
+            heard = usage.audio_input + usage.second * _TOKENS_A_SECOND
+            usage = msgspec.structs.replace(usage, second=0, audio_input=heard)
             self.estimated = True
         if told.response:
             self._last = usage
