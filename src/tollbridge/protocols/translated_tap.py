@@ -7,6 +7,7 @@ or sockets.
 
 from tollbridge.protocols.answer import (
     CallArguments,
+    CallEnd,
     CallStart,
     Done,
     Event,
@@ -29,11 +30,15 @@ from tollbridge.protocols.translation import Translation
 from tollbridge.protocols.usage import Usage
 
 _DONE = b"[DONE]"
+_OF_NO_CHOICE = (Start, CallArguments, CallEnd, UsageSeen, Failed, Done)
 _BODY_STARTS = (b"{", b"[", b"<")
 
 
 class TranslatedTap:
-    """Watches one stream and translates it. Its slices are not watched: `unsay` is never needed."""
+    """Watches one stream and translates it. Its slices are not watched: `unsay` is never needed.
+
+    An end that not all choices have finished before is a cut, also where the vendor says `done`.
+    """
 
     def __init__(self, translation: Translation, identity: Identity, copies: int = 1) -> None:
         """Watch a stream of `copies` choices; `identity` is what the client is to read."""
@@ -42,12 +47,14 @@ class TranslatedTap:
         self._calls = translation.calls()
         self._writer: EventWriter = translation.writer(identity)
         self._copies = copies
+        self._begun: set[int] = set()
         self._finishes: dict[int, Finished] = {}
         self._usage: Usage | None = None
         self._tier: str | None = None
         self._tail: list[bytes] = []
         self._frames = 0
         self._closed = False
+        self._next = 0
         self.content = False
         self.done = False
         self.error: UpstreamFault | None = None
@@ -67,8 +74,8 @@ class TranslatedTap:
 
     @property
     def sequence(self) -> int:
-        """The number of the client's next frame."""
-        return self._writer.sequence
+        """The number of the frame after those that have passed; what is held may never be seen."""
+        return self._next
 
     def feed(self, data: bytes) -> bytes:
         """Return the client's frames for what has come."""
@@ -77,11 +84,7 @@ class TranslatedTap:
         except FrameTooLarge:
             self.error = self.error or TOO_LARGE
             return b""
-        out = b"".join([self._frame(frame) for frame in frames])
-        if not self.finished and self.error is None:
-            return out
-        self._tail.append(out)
-        return b""
+        return b"".join([self._passed(frame) for frame in frames])
 
     def close(self) -> None:
         """Take note that the upstream has ended, and write the end if it was a proper one."""
@@ -92,8 +95,10 @@ class TranslatedTap:
         if rest.strip():
             self._tail.append(self._frame(rest))
         self._tail.append(self._written(self._reader.end()))
-        if self._finishes and self.error is None:
-            self.finished = True
+        # A vendor may give fewer choices than it was asked for, but ends those that it began.
+        self.finished = bool(self._finishes) and self._begun <= self._finishes.keys()
+        self.done = self.done and self.finished
+        if self.finished and self.error is None:
             self._tail.append(self._writer.end(self._finishes, self._usage, self._tier))
 
     def finish_text(self) -> bytes:
@@ -114,6 +119,14 @@ class TranslatedTap:
     def length_ending(self, _used: Usage) -> bytes:
         """Translated streams are held for in whole, so none ends for want of money."""
         return b""
+
+    def _passed(self, frame: bytes) -> bytes:
+        out = self._frame(frame)
+        if self.finished or self.error is not None:
+            self._tail.append(out)
+            return b""
+        self._next = self._writer.sequence
+        return out
 
     def _frame(self, frame: bytes) -> bytes:
         data = data_of(frame)
@@ -155,6 +168,8 @@ class TranslatedTap:
         return out
 
     def _note(self, event: Event) -> None:
+        if not isinstance(event, _OF_NO_CHOICE):
+            self._begun.add(event.choice)
         if isinstance(event, Start):
             self.model = self.model or event.model or None
         elif isinstance(event, (TextDelta, RefusalDelta, ReasoningDelta, CallArguments)):

@@ -55,11 +55,7 @@ class Outlet:
         """Pass frames on; the first ones take the head with them."""
         if self._over or self._call.exchange.gone:
             return
-        self._touched = self._loop.time()
-        if self.started:
-            self._call.exchange.write(data if self._framing is None else self._framing.more(data))
-        else:
-            self._start(data)
+        self._pass(data if self._framing is None else self._framing.more(data))
 
     def end(self, tail: bytes) -> None:
         """Pass the last frames and end the answer properly."""
@@ -83,6 +79,19 @@ class Outlet:
             )
             call.exchange.finish(last if self._framing is None else self._framing.close(last))
 
+    def _pass(self, data: bytes) -> None:
+        self._touched = self._loop.time()
+        if self.started:
+            self._call.exchange.write(data)
+        else:
+            self._start(data)
+
+    def _beat(self) -> None:
+        """Show the client that somebody is there."""
+        if not (self._over or self._call.exchange.gone):
+            # It is no frame, so it does not go through the framing.
+            self._pass((self._framing or self._call.dialect).heartbeat)
+
     def _start(self, first: bytes) -> None:
         """Send the head with the first bytes."""
         self.started = True
@@ -91,7 +100,7 @@ class Outlet:
             call.exchange.start(200, SSE_HEADERS + tracing(call), first)
         else:
             lines = stream_lines(framing.content_type)
-            call.exchange.start(200, lines + tracing(call), framing.open(first))
+            call.exchange.start(200, lines + tracing(call), framing.open() + first)
 
     def close(self) -> None:
         """Stop the heartbeats; nothing more is sent."""
@@ -111,7 +120,7 @@ class Outlet:
             self.tick()
         quiet_s = now - self._touched
         if quiet_s >= self._beat_s:
-            self.send(self._call.dialect.heartbeat)
+            self._beat()
             quiet_s = 0.0
         if not self._over:
             self._timer = self._loop.call_later(

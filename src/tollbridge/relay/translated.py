@@ -4,7 +4,7 @@ from typing import Final
 
 from tollbridge.catalog.snapshot import Account
 from tollbridge.protocols.abilities import Addressee, abilities_of
-from tollbridge.protocols.conversation import Conversation, Wire
+from tollbridge.protocols.conversation import Conversation, Thinking, Wire
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.protocols.tap import Tap
 from tollbridge.protocols.translated_tap import TranslatedTap
@@ -86,3 +86,8 @@ def _write_into(conversation: Conversation, task: Task) -> None:
         limit = conversation.max_output
         conversation.max_output = task.limit if limit is None else min(limit, task.limit)
     conversation.model = task.model
+    if task.effort is not None:
+        asked = conversation.thinking or Thinking()
+        conversation.thinking = Thinking(
+            effort=task.effort, summary=asked.summary, shown=asked.shown
+        )
