@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from tests.protocols.responses_samples import CARRIER, IDENTITY, NOBODY, URL
 from tollbridge.protocols import answer
 from tollbridge.protocols.answer import Finish, Finished
 from tollbridge.protocols.carriers import opened
+from tollbridge.protocols.chat_event_reader import ChatReader
 from tollbridge.protocols.conversation import (
     Audio,
     Carrier,
@@ -20,7 +22,9 @@ from tollbridge.protocols.conversation import (
     Vendor,
     Wire,
 )
+from tollbridge.protocols.gemini_event_reader import GeminiReader
 from tollbridge.protocols.losses import Losses
+from tollbridge.protocols.messages_event_reader import MessagesReader
 from tollbridge.protocols.responses_event_reader import ResponsesReader
 from tollbridge.protocols.responses_event_writer import ResponsesWriter
 from tollbridge.protocols.responses_request_reader import read_request
@@ -220,3 +224,33 @@ def test_every_recorded_stream_is_written_by_the_book(corpus):
         assert responses_gist.of_response(final) == responses_gist.of_events(events), record.file
         seen += 1
     assert seen > 170
+
+
+@pytest.mark.parametrize(
+    ("folder", "reader", "least"),
+    [
+        ("openai_chat", ChatReader, 150),
+        ("anthropic", MessagesReader, 150),
+        ("gemini", GeminiReader, 120),
+    ],
+)
+def test_every_recorded_stream_of_other_protocols_is_written_by_the_book(
+    corpus, folder, reader, least
+):
+    seen = 0
+    for record in recordings.load(corpus, folder):
+        if not record.sse:
+            continue
+        events = responses_gist.read_stream(reader(), record.sse)
+        frames = responses_gist.write_stream(ResponsesWriter(IDENTITY, NOBODY, Losses()), events)
+        found = responses_oracle.strict_stream(frames)
+        check_grammar(found)
+        final = responses_gist.of_response(responses_oracle.accumulated(found))
+        first = [event for event in events if not getattr(event, "choice", 0)]
+        told = responses_gist.of_events(first)
+        for name in ("text", "thoughts", "refusal"):
+            assert getattr(final, name) == getattr(told, name), record.file
+        calls = [(name, arguments or "{}") for _, name, arguments in told.calls]
+        assert [call[1:] for call in final.calls] == calls, record.file
+        seen += 1
+    assert seen > least
