@@ -96,6 +96,7 @@ def test_script_lies_over_the_accounts_defaults() -> None:
         ({"thought": "Hm."}, True, False),
         ({"calls": [{"name": "a", "arguments": {"b": 1}}]}, True, True),
         ({"stop": "length"}, True, True),
+        ({"pings": 1}, True, False),
         ({"tool_calls": True}, False, True),
     ],
 )

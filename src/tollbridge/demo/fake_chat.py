@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tollbridge.demo import fake_openai
+from tollbridge.demo.fake_fields import loaded, mapping, mappings, text_of
 from tollbridge.demo.fake_openai import DONE, Event
 from tollbridge.demo.fake_samples import PNG_BASE64
 from tollbridge.demo.fake_script import Answer, Ask, pieces
@@ -27,22 +28,23 @@ _PING = Event(b": keep-alive\n\n")
 
 def wish_of(ask: Ask) -> Wish:
     """Return what the request itself asks for."""
-    form = _decoded(ask.response_format) or {}
-    choice = _decoded(ask.tool_choice)
-    text, answered = _last(_decoded(ask.messages) or [])
-    wanted = {"json_schema": (form.get("json_schema") or {}).get("schema"), "json_object": True}
+    form = mapping(loaded(ask.response_format))
+    choice = loaded(ask.tool_choice)
+    text, answered = _last(mappings(loaded(ask.messages)))
+    modalities = loaded(ask.modalities)
+    wanted = {"json_schema": mapping(form.get("json_schema")).get("schema"), "json_object": True}
     return Wish(
         ask.model,
         ask.prompt_tokens(),
         ask.limit,
         choices=ask.n or 1,
-        tools=tuple(_tool(one) for one in _decoded(ask.tools) or ()),
+        tools=tuple(_tool(one) for one in mappings(loaded(ask.tools))),
         forced=_forced(choice),
         parallel=ask.parallel_tool_calls is not False,
         answered=answered,
         asked="" if choice == "none" else text,
-        schema=wanted.get(form.get("type", "")),
-        image="image" in (_decoded(ask.modalities) or ()),
+        schema=wanted.get(str(form.get("type"))),
+        image=isinstance(modalities, list) and "image" in modalities,
     )
 
 
@@ -176,8 +178,8 @@ def _usage(talk: Talk) -> dict[str, object] | None:
 
 def _tool(fields: Mapping[str, Any]) -> Tool:
     if fields.get("type") == "custom":
-        return Tool(str((fields.get("custom") or {}).get("name", "")), custom=True)
-    function = fields.get("function") or {}
+        return Tool(str(mapping(fields.get("custom")).get("name", "")), custom=True)
+    function = mapping(fields.get("function"))
     return Tool(str(function.get("name", "")), function.get("parameters"))
 
 
@@ -185,22 +187,15 @@ def _forced(choice: Any) -> str | None:
     if choice == "required":
         return ""
     if isinstance(choice, Mapping):
-        named = choice.get("function") or choice.get("custom") or {}
+        named = mapping(choice.get("function") or choice.get("custom"))
         return str(named.get("name", ""))
     return None
 
 
-def _last(messages: list[Any]) -> tuple[str, bool]:
+def _last(messages: list[dict[str, Any]]) -> tuple[str, bool]:
     """Return the text of the last user message, and whether a tool's result comes last."""
-    found = [one for one in messages if isinstance(one, dict)]
-    answered = bool(found) and found[-1].get("role") in {"tool", "function"}
-    last = next((one for one in reversed(found) if one.get("role") == "user"), {})
-    content = last.get("content") or ""
-    if isinstance(content, str):
-        return content, answered
-    parts = [part for part in content if isinstance(part, dict)]
-    return " ".join(str(part.get("text", "")) for part in parts), answered
-
-
-def _decoded(raw: msgspec.Raw) -> Any:
-    return msgspec.json.decode(raw) if len(raw) else None
+    answered = bool(messages) and messages[-1].get("role") in ("tool", "function")
+    last: dict[str, Any] = next(
+        (one for one in reversed(messages) if one.get("role") == "user"), {}
+    )
+    return text_of(last.get("content")), answered

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tollbridge.demo.fake_fields import mapping, text_of
 from tollbridge.demo.fake_script import BadAsk, Script
 from tollbridge.demo.fake_speech import prompt_tokens
 
@@ -147,8 +148,7 @@ def _gemini_vector(content: Any, size: int | None) -> dict[str, Any]:
 
 
 def _gemini_text(content: Any) -> str:
-    parts = content.get("parts", []) if isinstance(content, dict) else []
-    return " ".join(str(part.get("text", "")) for part in parts)
+    return text_of(mapping(content).get("parts"))
 
 
 def _gemini_usage(contents: list[Any], script: Script) -> dict[str, Any]:

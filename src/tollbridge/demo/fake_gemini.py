@@ -6,11 +6,12 @@ candidates' tokens, tool-use prompts outside the prompt's, as the vendor counts.
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
+from tollbridge.demo.fake_fields import loaded, mapping, mappings, text_of
 from tollbridge.demo.fake_openai import Event
 from tollbridge.demo.fake_samples import PNG_BASE64
 from tollbridge.demo.fake_script import Ask, Count, decoded, pieces
@@ -95,10 +96,12 @@ def ask_of(asked: GeminiAsk, model: str, *, streams: bool) -> Ask:
 
 def wish_of(asked: GeminiAsk, model: str) -> Wish:
     """Return what the request itself asks for."""
-    config, groups = asked.config, _list(asked.tools)
+    config, groups = asked.config, mappings(loaded(asked.tools))
     thinking = config.thinking_config or {}
     text, answered = _last(asked.contents)
-    calling = (asked.tool_config or {}).get("functionCallingConfig") or {}
+    calling = mapping((asked.tool_config or {}).get("functionCallingConfig"))
+    allowed = calling.get("allowedFunctionNames")
+    first = str(allowed[0]) if isinstance(allowed, list) and allowed else ""
     mode = str(calling.get("mode", "")).upper()
     json_wanted = config.response_mime_type == "application/json"
     schema = config.response_json_schema or config.response_schema
@@ -108,7 +111,7 @@ def wish_of(asked: GeminiAsk, model: str) -> Wish:
         config.max_output_tokens,
         choices=config.candidate_count or 1,
         tools=_tools(groups),
-        forced=(calling.get("allowedFunctionNames") or [""])[0] if mode == "ANY" else None,
+        forced=first if mode == "ANY" else None,
         answered=answered,
         asked="" if mode == "NONE" else text,
         schema=(schema or True) if json_wanted else None,
@@ -266,7 +269,7 @@ def _usage(talk: Talk) -> dict[str, Any] | None:
 
 
 def _tools(groups: list[dict[str, Any]]) -> tuple[Tool, ...]:
-    declared = [one for group in groups for one in group.get("functionDeclarations") or ()]
+    declared = [one for group in groups for one in mappings(group.get("functionDeclarations"))]
     return tuple(
         Tool(str(one.get("name", "")), one.get("parametersJsonSchema") or one.get("parameters"))
         for one in declared
@@ -290,13 +293,7 @@ def _camel(value: Any) -> Any:
 
 def _last(raw: msgspec.Raw) -> tuple[str, bool]:
     """Return the text of the last content, and whether it brings a function's response."""
-    contents = _list(raw)
-    parts: list[Mapping[str, Any]] = contents[-1].get("parts") or [] if contents else []
+    contents = mappings(loaded(raw))
+    parts = mappings(contents[-1].get("parts")) if contents else []
     answered = any("functionResponse" in part for part in parts)
-    return " ".join(str(part.get("text", "")) for part in parts), answered
-
-
-def _list(raw: msgspec.Raw) -> list[dict[str, Any]]:
-    found = msgspec.json.decode(raw) if len(raw) else None
-    found = [found] if isinstance(found, dict) else found
-    return [one for one in found or () if isinstance(one, dict)]
+    return text_of(parts), answered

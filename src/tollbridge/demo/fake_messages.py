@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from tollbridge.demo.fake_fields import loaded, mapping, mappings, text_of
 from tollbridge.demo.fake_openai import Event
 from tollbridge.demo.fake_script import Ask, Count, pieces
 from tollbridge.demo.fake_speech import Call, Ending, Talk, Tool, Wish, prompt_tokens
@@ -71,18 +72,18 @@ def missing(asked: MessagesAsk, *, counting: bool) -> str:
 
 def wish_of(asked: MessagesAsk) -> Wish:
     """Return what the request itself asks for."""
-    declared = _list(asked.tools)
+    declared = mappings(loaded(asked.tools))
     choice = asked.tool_choice or {}
     text, answered = _last(asked.messages)
     thinking = asked.thinking or {}
-    thinks = thinking.get("type") in {"enabled", "adaptive"}
-    form = (asked.output_config or {}).get("format") or asked.output_format or {}
+    thinks = thinking.get("type") in ("enabled", "adaptive")
+    form = mapping((asked.output_config or {}).get("format") or asked.output_format)
     return Wish(
         asked.model,
         asked.prompt_tokens,
         asked.max_tokens,
         tools=tuple(_tool(one) for one in declared if one.get("type", "custom") == "custom"),
-        forced={"any": "", "tool": str(choice.get("name", ""))}.get(choice.get("type", "")),
+        forced={"any": "", "tool": str(choice.get("name", ""))}.get(str(choice.get("type"))),
         parallel=not choice.get("disable_parallel_tool_use"),
         answered=answered,
         asked=text if choice.get("type") != "none" else "",
@@ -279,15 +280,7 @@ def _tool(fields: Mapping[str, Any]) -> Tool:
 
 def _last(raw: msgspec.Raw) -> tuple[str, bool]:
     """Return the text of the last user message, and whether it brings a tool's result."""
-    messages = [one for one in _list(raw) if one.get("role") == "user"]
-    content = messages[-1].get("content", "") if messages else ""
-    if isinstance(content, str):
-        return content, False
-    blocks = [block for block in content or () if isinstance(block, dict)]
-    answered = any(block.get("type") == "tool_result" for block in blocks)
-    return " ".join(str(block.get("text", "")) for block in blocks), answered
-
-
-def _list(raw: msgspec.Raw) -> list[dict[str, Any]]:
-    found = msgspec.json.decode(raw) if len(raw) else None
-    return [one for one in found or () if isinstance(one, dict)]
+    messages = [one for one in mappings(loaded(raw)) if one.get("role") == "user"]
+    content = messages[-1].get("content") if messages else ""
+    answered = any(block.get("type") == "tool_result" for block in mappings(content))
+    return text_of(content), answered

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from tollbridge.demo.fake_fields import loaded, mapping, mappings, text_of
 from tollbridge.demo.fake_samples import PNG_BASE64
 from tollbridge.demo.fake_script import Ask, Count
 from tollbridge.demo.fake_speech import Call, Ending, Talk, Tool, Wish, prompt_tokens
@@ -84,25 +85,26 @@ def ask_of(asked: ResponsesAsk) -> Ask:
 
 def wish_of(asked: ResponsesAsk) -> Wish:
     """Return what the request itself asks for."""
-    tools = _list(asked.tools)
-    kinds = {tool.get("type") for tool in tools}
+    tools = mappings(loaded(asked.tools))
+    kinds = {str(tool.get("type")) for tool in tools}
     text, answered = _last(asked.input)
     effort = (asked.reasoning or {}).get("effort")
-    form = (asked.text or {}).get("format") or {}
+    form = mapping((asked.text or {}).get("format"))
+    wanted = {"json_schema": form.get("schema"), "json_object": True}
     return Wish(
         asked.model,
         asked.prompt_tokens,
         asked.max_output_tokens,
-        tools=tuple(_tool(tool) for tool in tools if tool.get("type") in _FUNCTION_TOOLS),
+        tools=tuple(_tool(tool) for tool in tools if str(tool.get("type")) in _FUNCTION_TOOLS),
         forced=_forced(asked.tool_choice),
         parallel=asked.parallel_tool_calls is not False,
         answered=answered,
         asked=text,
-        schema={"json_schema": form.get("schema"), "json_object": True}.get(form.get("type", "")),
+        schema=wanted.get(str(form.get("type"))),
         thinks=asked.reasoning is not None and effort != "none",
         shows=bool((asked.reasoning or {}).get("summary")),
         image_tool="image_generation" in kinds,
-        search_tool=any(str(kind).startswith("web_search") for kind in kinds),
+        search_tool=any(kind.startswith("web_search") for kind in kinds),
     )
 
 
@@ -164,10 +166,10 @@ def begun(talk: Talk, request: Mapping[str, Any]) -> dict[str, Any]:
     for name, usual in _DEFAULTS.items():
         given = request.get(name)
         whole[name] = usual if given is None else given
-    asked = request.get("reasoning") or {}
+    asked = mapping(request.get("reasoning"))
     whole["reasoning"] = {"effort": None, "summary": None} | asked
     whole["text"] = {"format": {"type": "text"}, "verbosity": "medium"} | (
-        request.get("text") or {}
+        mapping(request.get("text"))
     )
     return whole
 
@@ -213,8 +215,8 @@ def compacted(talk: Talk, asked: ResponsesAsk) -> bytes:
         for at, item in enumerate(items)
     ]
     for item in kept:
-        if isinstance(item["content"], str):
-            item["content"] = [{"type": "input_text", "text": item["content"]}]
+        if not isinstance(item.get("content"), list):
+            item["content"] = [{"type": "input_text", "text": text_of(item.get("content"))}]
     rest = {"id": made(talk, "cmp"), "type": "compaction", "encrypted_content": "Zm9sZGVk"}
     start = {"id": made(talk, "resp"), "object": "response.compaction"}
     return _encode(
@@ -310,7 +312,7 @@ def _tool(fields: Mapping[str, Any]) -> Tool:
 def _forced(choice: Any) -> str | None:
     if choice == "required":
         return ""
-    if isinstance(choice, Mapping) and choice.get("type") in _FUNCTION_TOOLS:
+    if isinstance(choice, Mapping) and str(choice.get("type")) in _FUNCTION_TOOLS:
         return str(choice.get("name", ""))
     return None
 
@@ -322,19 +324,11 @@ def _last(raw: msgspec.Raw) -> tuple[str, bool]:
     last: dict[str, Any] = next(
         (item for item in reversed(items) if item.get("role") == "user"), {}
     )
-    content = last.get("content", "")
-    if isinstance(content, str):
-        return content, answered
-    return " ".join(str(part.get("text", "")) for part in content), answered
+    return text_of(last.get("content")), answered
 
 
 def _items(raw: msgspec.Raw) -> list[dict[str, Any]]:
-    found = msgspec.json.decode(raw) if len(raw) else []
+    found = loaded(raw)
     if isinstance(found, str):
         return [{"role": "user", "content": found}]
-    return [item for item in found or () if isinstance(item, dict)]
-
-
-def _list(raw: msgspec.Raw) -> list[dict[str, Any]]:
-    found = msgspec.json.decode(raw) if len(raw) else None
-    return [one for one in found or () if isinstance(one, dict)]
+    return mappings(found)

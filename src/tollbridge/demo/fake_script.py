@@ -120,6 +120,7 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             or self.finish is not None
             or self.tier is not None
             or self.model is not None
+            or bool(self.pings)
         )
 
     @property
