@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 
 from tests.demo.vendor import Vendor, serving
@@ -19,3 +20,10 @@ def vendor(listening: Vendor) -> Vendor:
     """The same vendor with empty books."""
     listening.books.reset()
     return listening
+
+
+@pytest.fixture
+def client(vendor: Vendor) -> Iterator[httpx2.Client]:
+    """A client of that vendor, without a secret of its own."""
+    with httpx2.Client(base_url=vendor.url, trust_env=False) as found:
+        yield found

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.demo.test_fake_route import SURFACES, client, post  # noqa: F401 -- a fixture
+from tests.demo.surfaces import post
 from tollbridge.demo.fake_fields import loaded, mapping, mappings, text_of
 
 ODD = [
@@ -34,7 +34,7 @@ FIELDS = {
     ("surface", "field"),
     [(surface, field) for surface, fields in FIELDS.items() for field in fields],
 )
-def test_odd_requests_are_answered(client, surface, field):  # noqa: F811 -- the fixture
+def test_odd_requests_are_answered(client, surface, field):
     for odd in ODD:
         assert post(client, surface, **{field: odd}).status_code in {200, 400}
 

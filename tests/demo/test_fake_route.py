@@ -5,43 +5,9 @@ import json
 import httpx2
 import pytest
 
+from tests.demo.surfaces import ANTHROPIC, BEARER, CONTENTS, GENERATE, GOOGLE, SURFACES, post
 from tollbridge.demo.fake_books import AccountScript
 from tollbridge.demo.fake_reply import recording
-
-BEARER = {"authorization": "Bearer one"}
-ANTHROPIC = {"x-api-key": "one", "anthropic-version": "2023-06-01"}
-GOOGLE = {"x-goog-api-key": "one"}
-HELLO = {"role": "user", "content": "Hello"}
-GENERATE = "/v1beta/models/gemini-test:generateContent"
-STREAM = "/v1beta/models/gemini-test:streamGenerateContent"
-CONTENTS = {"contents": [{"role": "user", "parts": [{"text": "Hello"}]}]}
-SURFACES = {
-    "chat": ("/v1/chat/completions", BEARER, {"model": "m", "messages": [HELLO]}),
-    "responses": ("/v1/responses", BEARER, {"model": "m", "input": "Hello"}),
-    "messages": ("/v1/messages", ANTHROPIC, {"model": "m", "max_tokens": 99, "messages": [HELLO]}),
-    "gemini": (GENERATE, GOOGLE, CONTENTS),
-    "gemini stream": (f"{STREAM}?alt=sse", GOOGLE, CONTENTS),
-    "gemini array": (STREAM, GOOGLE, CONTENTS),
-    "input_tokens": ("/v1/responses/input_tokens", BEARER, {"model": "m", "input": "Hello"}),
-    "compact": ("/v1/responses/compact", BEARER, {"model": "m", "input": "Hello"}),
-    "count_tokens": ("/v1/messages/count_tokens", ANTHROPIC, {"model": "m", "messages": [HELLO]}),
-    "countTokens": ("/v1beta/models/m:countTokens", GOOGLE, CONTENTS),
-    "embeddings": ("/v1/embeddings", BEARER, {"model": "m", "input": "Hello"}),
-    "moderations": ("/v1/moderations", BEARER, {"model": "m", "input": "Hello"}),
-    "images": ("/v1/images/generations", BEARER, {"model": "gpt-image-1", "prompt": "a"}),
-    "speech": ("/v1/audio/speech", BEARER, {"model": "m", "input": "a", "voice": "b"}),
-}
-
-
-@pytest.fixture
-def client(vendor):
-    with httpx2.Client(base_url=vendor.url, trust_env=False) as found:
-        yield found
-
-
-def post(client, surface, headers=None, **more):
-    path, usual, body = SURFACES[surface]
-    return client.post(path, headers=usual if headers is None else headers, json={**body, **more})
 
 
 @pytest.mark.parametrize("surface", SURFACES)
