@@ -49,7 +49,7 @@ class SlicedScene:
         await Reserve(self.ledger, self.settings, Purses(no_budgets())).hold(self.call)
         self.outlet = Outlet(self.call, loop, LONG)
         tap = self.call.dialect.tap(
-            self.call.ask, self.call.channel.accounts[0], Identity("c", 0, "gpt-test")
+            self.call.ask, self.call.channel.accounts[0], Identity("other", 7, "other")
         )
         points = cover(self.call, self.ledger, self.settings, lambda: None)
         self.pump = StreamPump(tap, self.outlet, points, Pace(), drains=False)

@@ -11,7 +11,8 @@ from tests.relay.calls import admitted, chat, visitor_of
 from tests.storage.books import run
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.relay.outlet import Outlet
-from tollbridge.relay.replies import HEARTBEAT, SSE_HEADERS, tracing
+from tollbridge.relay.replies import SSE_HEADERS, tracing
+from tollbridge.relay.talk import KEEPALIVE
 
 LONG = 1000.0
 FRAME = b'data: {"a":1}\n\n'
@@ -100,12 +101,12 @@ def test_in_any_order_there_is_one_head_one_end_and_nothing_after(order):
 async def test_a_silent_answer_is_kept_alive_with_its_head_sent():
     it = Open(beat_s=0.005)
     async with asyncio.timeout(30):
-        while it.client.sent.count(HEARTBEAT) < 2:
+        while it.client.sent.count(KEEPALIVE) < 2:
             await asyncio.sleep(0.001)
     it.outlet.close()
     assert it.outlet.started
     assert it.client.events[0] == "start"
-    assert it.client.sent.replace(HEARTBEAT, b"") == b""
+    assert it.client.sent.replace(KEEPALIVE, b"") == b""
 
 
 @pytest.mark.parametrize("how", ["end", "close", "fail"])

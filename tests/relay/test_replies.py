@@ -5,13 +5,12 @@ from hypothesis import strategies as st
 
 from tests.relay.calls import admitted
 from tollbridge.core.money import parse_usd
-from tollbridge.protocols.sse import data_of
 from tollbridge.relay.replies import (
-    HEARTBEAT,
     SSE_HEADERS,
     header_lines,
     rate_lines,
     settled,
+    stream_lines,
     tracing,
 )
 from tollbridge.storage.counters import Scope, State
@@ -58,10 +57,9 @@ def test_a_stream_is_neither_cached_nor_buffered_on_its_way():
     )
 
 
-def test_a_heartbeat_is_a_whole_frame_without_data():
-    assert HEARTBEAT.endswith(b"\n\n")
-    assert HEARTBEAT.startswith(b":")
-    assert data_of(HEARTBEAT) is None
+def test_a_stream_that_travels_otherwise_differs_only_in_its_type():
+    lines = stream_lines(b"application/json")
+    assert lines == SSE_HEADERS.replace(b"text/event-stream; charset=utf-8", b"application/json")
 
 
 def test_the_tightest_limit_of_each_kind_is_told():

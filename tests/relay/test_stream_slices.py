@@ -8,7 +8,6 @@ import pytest
 from tests.relay.paper import REFUSED
 from tests.relay.sliced import SlicedScene
 from tests.relay.upstreamed import COMMENT, DONE, FINISH, OPENING, frame, said
-from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.stream import End
 from tollbridge.storage.ledger_items import Update
@@ -220,9 +219,7 @@ async def test_the_ending_bears_the_streams_own_name():
         await started(scene, slow=False)
         scene.feed(said("x" * 300))
         await over(scene)
-        tail = scene.call.dialect.length_ending(
-            scene.call.ask, scene.pump.tap, Identity("other", 7, "other"), Usage(input=1)
-        )
+        tail = scene.pump.tap.length_ending(Usage(input=1))
         chunk = json.loads(tail.split(b"\n\n")[0].removeprefix(b"data: "))
         assert (chunk["id"], chunk["model"], chunk["created"]) == ("c", "gpt-test", 7)
         assert chunk["choices"][0]["finish_reason"] == "length"
