@@ -64,6 +64,13 @@ def test_texts_of_several_parts():
     assert message.refused
 
 
+def test_a_text_is_told_once_whose_part_has_another_number_in_the_item():
+    message, events = item({"type": "message"})
+    events += message.take(*delta("output_text", "a", content_index=1))
+    events += message.done({"type": "message", "content": [{"type": "output_text", "text": "ab"}]})
+    assert events == [TextDelta("a"), TextDelta("b")]
+
+
 def test_a_citation_is_told_once():
     note = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
     message, _ = item({"type": "message"})

@@ -179,9 +179,11 @@ class Item:
 
     def _content(self, content: Any) -> list[Event]:
         events: list[Event] = []
-        for index, part in enumerate(content if isinstance(content, list) else ()):
+        content = content if isinstance(content, list) else []
+        for place, part in enumerate(content):
             if not isinstance(part, dict):
                 continue
+            index = self._index_of(place, len(content))
             if isinstance(part.get("refusal"), str) and part.get("type") == "refusal":
                 events += self._rest("refusal", index, part["refusal"])
             elif isinstance(part.get("text"), str):
@@ -191,6 +193,13 @@ class Item:
             else:
                 events += [Made(one) for one in parts_of([part])]
         return events
+
+    def _index_of(self, place: int, parts: int) -> int:
+        """Return what events called the part at a place: some upstreams count the thoughts too."""
+        called = sorted({index for _, index in self._told})
+        if place in called or len(called) != parts or called[-1] < parts:
+            return place
+        return called[place]
 
     def _notes(self, index: int, notes: list[Any]) -> list[Event]:
         events: list[Event] = []
