@@ -145,6 +145,11 @@ class FakeRealtime:
     """The vendor. `roles`: whole, held, mute, cut_before, cut_within, close, no_usage, transcribed."""
 
     def __init__(self) -> None:
+        self._server: Server | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: whole responses, counted from the first."""
         self.roles: list[str] = ["whole"]
         self.refuse: tuple[int, bytes] | None = None
         self.requests: list[Request] = []
@@ -152,7 +157,6 @@ class FakeRealtime:
         self.closed: list[int | None] = []
         self.deltas = 3
         self._number = 0
-        self._server: Server | None = None
 
     async def start(self) -> str:
         """Listen and return the base URL."""

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import serve
 
+from tests.upstreams.certificates import Authority
+from tests.upstreams.hostile import serving
+from tests.upstreams.proxies import connect_proxy
 from tollbridge.core.websocket import Message
 from tollbridge.upstreams.dial import trust
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
@@ -25,7 +28,7 @@ async def echoing(**options: Any) -> AsyncIterator[tuple[int, list[Any]]]:
         async for message in connection:
             await connection.send(message)
 
-    async with serve(echo, "127.0.0.1", 0, **options) as server:
+    async with serve(echo, "127.0.0.1", 0, max_size=None, **options) as server:
         yield server.sockets[0].getsockname()[1], requests
 
 
@@ -72,6 +75,29 @@ async def test_it_opens_and_talks():
     assert request.headers["Authorization"] == "Bearer secret"
     assert request.headers.get_all("Host") == [f"127.0.0.1:{port}"]
     assert "Sec-WebSocket-Extensions" not in request.headers
+
+
+async def test_it_opens_through_tls_and_a_proxy(tmp_path):
+    authority, asked = Authority(tmp_path), []
+    async with (
+        echoing(ssl=authority.server("127.0.0.1")) as (port, _),
+        serving(connect_proxy(asked)) as proxy,
+    ):
+        target = Target.parse(
+            f"https://127.0.0.1:{port}", f"http://127.0.0.1:{proxy.port}", allow_private=True
+        )
+        tls = trust(authority.ca_file)
+        socket = await open_websocket(target, "/v1/realtime", {}, tls, 10.0, 10.0)
+        large = Message(b"x" * 3_000_000, text=False)
+        for message in (large, Message(b"hello")):
+            await socket.send(message)
+        assert [await socket.receive() for _ in range(2)] == [large, Message(b"hello")]
+        socket.close(1000)
+        await socket.gone()
+        assert socket.closed == (1000, "") and asked == [f"127.0.0.1:{port}"]
+        with pytest.raises(UpstreamFailure) as failure:
+            await open_websocket(target, "/v1/realtime", {}, trust(), 10.0, 10.0)
+        assert failure.value.reason is Reason.TLS_FAILED
 
 
 async def test_another_status_is_a_refusal_with_its_body():
