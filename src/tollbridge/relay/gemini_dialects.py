@@ -13,10 +13,11 @@ from tollbridge.core.errors import Surface
 from tollbridge.protocols import gemini
 from tollbridge.protocols.abilities import Addressee, abilities_of
 from tollbridge.protocols.answer import Identity
-from tollbridge.protocols.conversation import Thinking, Wire
-from tollbridge.protocols.facts import ReplyFacts
+from tollbridge.protocols.conversation import Conversation, Thinking, Wire
+from tollbridge.protocols.facts import ReplyFacts, decoded
 from tollbridge.protocols.gemini import GeminiAsk
 from tollbridge.protocols.gemini_array import HEARTBEAT, ArrayFraming
+from tollbridge.protocols.gemini_names import name_in, spelled
 from tollbridge.protocols.gemini_request_writer import write_request
 from tollbridge.protocols.gemini_stream import GeminiTap
 from tollbridge.protocols.json_peek import TopLevel, peek
@@ -31,6 +32,8 @@ from tollbridge.relay.talk import Talk
 from tollbridge.relay.translated import Translated
 
 _BLANK = b"\r\n"
+_CONFIG = "generationConfig"
+_THINKING = "thinkingConfig"
 
 
 class _Array(ArrayFraming):
@@ -103,7 +106,7 @@ class GeminiCall(Talk):
     ) -> bytes:
         """Return the body for an account."""
         if task is not None and task.effort is not None:
-            top = peek(_with_effort(top, ask, task, account, task.effort))
+            top = peek(_with_effort(top, task, account, task.effort))
         model = None if task is None or not task.identity.renamed else task.model
         return gemini.prepare(top, ask, output_limit=limit, model=model)
 
@@ -125,11 +128,19 @@ class GeminiCall(Talk):
         return _Array() if self._array else None
 
 
-def _with_effort(top: TopLevel, ask: GeminiAsk, task: Task, account: Account, effort: str) -> bytes:
-    conversation = read_request(Wire.GEMINI, top.body, model=task.model, stream=ask.stream)
-    conversation.thinking = Thinking(effort=effort)
+def _with_effort(top: TopLevel, task: Task, account: Account, effort: str) -> bytes:
+    """Return the body with an effort in the model's own words; all but that stays as it was."""
+    wish = Conversation(
+        wire=Wire.CHAT, model=task.model, thinking=Thinking(effort=effort, shown=False)
+    )
     abilities = abilities_of(account.platform, task.model, compatible=account.compatible)
     to = Addressee(task.model, abilities, task.sold.max_output, account.compatible)
-    return msgspec.json.encode(
-        write_request(conversation, to, ToolNames(conversation, 128), Losses())
-    )
+    written = write_request(wish, to, ToolNames(wish), Losses()).get(_CONFIG, {})
+    field = name_in(top, _CONFIG)
+    config = spelled(decoded(top.raw(field) or b"") or {})
+    kept = spelled(config.pop(_THINKING, None))
+    shown = {name: value for name, value in kept.items() if name == "includeThoughts"}
+    thinking = {**shown, **written.get(_THINKING, {})}
+    if thinking:
+        config[_THINKING] = thinking
+    return top.replaced({field: msgspec.json.encode(config)})
