@@ -84,10 +84,11 @@ def asked(
     by: KeyRecord | None = None,
     catalogue: Snapshot | None = None,
     path: str = "/v1/chat/completions",
+    query: bytes = b"",
     headers: dict[bytes, bytes] | None = None,
 ) -> Call:
     """Return a call whose body and choice have yet to be judged."""
-    visitor = Visitor(chat() if body is None else body, path=path, headers=headers)
+    visitor = Visitor(chat() if body is None else body, path=path, query=query, headers=headers)
     dialect = match(path)
     assert dialect is not None
     call = Call(visitor, new_tid(), dialect, 0.0)

@@ -22,8 +22,7 @@ def task_for(
     path: str = "",
 ) -> Task:
     """Return the task of a request; `model` is what to send in place of the client's name."""
-    visitor = Visitor(body, path=path)
-    visitor.query = query
+    visitor = Visitor(body, path=path, query=query)
     source, ask = dialect.read(visitor)
     sent = model or ask.model
     identity = Identity("t1", 1_700_000_000, ask.model, sent != ask.model)

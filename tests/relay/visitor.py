@@ -23,13 +23,14 @@ class Visitor:
         body: Any = b"",
         *,
         path: str = "/v1/chat/completions",
+        query: bytes = b"",
         headers: Mapping[bytes, bytes] | None = None,
         secret: str = SECRET,
         peer: str = "192.0.2.7",
     ) -> None:
         self.method = "POST"
         self.path = path
-        self.query = b""
+        self.query = query
         self.headers = {b"authorization": b"Bearer " + secret.encode(), **(headers or {})}
         self.peer = peer
         self.body = body if isinstance(body, bytes) else msgspec.json.encode(body)
