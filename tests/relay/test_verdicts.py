@@ -5,8 +5,8 @@ import pytest
 from tollbridge.core.errors import Kind
 from tollbridge.protocols.facts import UpstreamFault
 from tollbridge.relay.verdicts import of_complaint, of_empty, of_failure, of_status
-from tollbridge.upstreams.failures import Reason, UpstreamFailure
 from tollbridge.upstreams.complaints import UpstreamComplaint
+from tollbridge.upstreams.failures import Reason, UpstreamFailure
 
 PLAIN = UpstreamComplaint("something is wrong with your request")
 TIMEOUTS = {

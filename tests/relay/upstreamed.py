@@ -10,8 +10,8 @@ from tests.relay.calls import admitted, chat, visitor_of
 from tests.relay.paper import no_budgets, paper_ledger
 from tollbridge.core.settings import Settings
 from tollbridge.protocols.answer import Identity
-from tollbridge.relay.checkpoint import Checkpoints
 from tollbridge.relay.chat_dialects import CHAT
+from tollbridge.relay.checkpoint import Checkpoints
 from tollbridge.relay.outlet import Outlet
 from tollbridge.relay.purses import Purses
 from tollbridge.relay.reserve import Reserve
