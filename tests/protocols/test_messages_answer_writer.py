@@ -68,16 +68,28 @@ def test_parts_become_blocks():
     assert blocks[6]["id"].startswith("toolu_") and blocks[6]["input"] == {"_raw": "[1"}
 
 
+def test_thoughts_bear_the_carrier_of_a_text_or_call():
+    """Gemini signs parts; here its signature is that of the thoughts before, and comes back so."""
+    carrier = Carrier(Vendor.GEMINI, "c2ln")
+    blocks = content(
+        Reasoning(texts=["hm"]),
+        Text(text="a", carrier=carrier),
+        Call(id="t", name="n", arguments="{}", carrier=carrier),
+    )
+    assert [block["type"] for block in blocks] == ["thinking", "text", "thinking", "tool_use"]
+    assert [blocks[at]["thinking"] for at in (0, 2)] == ["hm", ""]
+    assert [opened(blocks[at]["signature"]) for at in (0, 2)] == [carrier, carrier]
+
+
 def test_what_has_no_place_is_noted():
     losses = Losses()
     blocks = content(
         Image(url="u"),
         Opaque(wire=Wire.GEMINI, kind="executableCode", raw={}),
-        Call(id="t", name="n", arguments="{}", carrier=Carrier(Vendor.GEMINI, "s")),
         losses=losses,
     )
-    assert [block["type"] for block in blocks] == ["tool_use"]
-    assert losses.counts == {"answer_opaque": 1, "answer_server_tool": 1, "answer_carrier": 1}
+    assert blocks == [{"type": "text", "text": ""}]
+    assert losses.counts == {"answer_opaque": 1, "answer_server_tool": 1}
     wrote(Answer(choices=[Choice(parts=[]), Choice(parts=[])]), losses)
     assert losses.counts["answer_choices"] == 1
 

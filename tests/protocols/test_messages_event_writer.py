@@ -110,6 +110,17 @@ def test_thinking_is_seen_at_once_and_a_foreign_carrier_is_sealed():
     assert block == {"type": "redacted_thinking", "data": "x"}
 
 
+def test_thoughts_bear_the_carrier_of_a_call():
+    carrier = Carrier(Vendor.GEMINI, "c2ln")
+    call = said.CallStart(0, "t1", "see", carrier=carrier)
+    thought, called = blocks_of(said.ReasoningDelta("hm"), call)
+    assert (thought["thinking"], opened(thought["signature"])) == ("hm", carrier)
+    assert called["type"] == "tool_use"
+    text, thought, _ = blocks_of(said.TextDelta("a"), call)
+    assert (text["text"], thought["thinking"]) == ("a", "")
+    assert opened(thought["signature"]) == carrier
+
+
 def test_an_end_of_thoughts_that_were_none_is_nothing():
     assert blocks_of(said.TextDelta("a"), said.ReasoningEnd(), said.TextDelta("b")) == [
         {"type": "text", "text": "ab"}

@@ -148,14 +148,16 @@ def _content(parts: list[Part], identity: Identity, losses: Losses) -> list[Json
     calls = 0
     for part in parts:
         block: Json | None
+        if isinstance(part, (Text, Call)) and part.carrier is not None:
+            _sign(blocks, part.carrier)
         if isinstance(part, Text):
-            block = _text(part, losses)
+            block = _text(part)
         elif isinstance(part, Refusal):
             block = {"type": "text", "text": part.text} if part.text else None
         elif isinstance(part, Reasoning):
             block = thoughts_block(part)
         elif isinstance(part, Call):
-            block = _call(part, call_id(part.id, identity, calls), losses)
+            block = _call(part, call_id(part.id, identity, calls))
             calls += 1
         else:
             block = opaque_block(part, losses)
@@ -164,9 +166,16 @@ def _content(parts: list[Part], identity: Identity, losses: Losses) -> list[Json
     return blocks
 
 
-def _text(part: Text, losses: Losses) -> Json | None:
-    if part.carrier is not None:
-        losses.note("answer_carrier")
+def _sign(blocks: list[Json], carrier: Carrier) -> None:
+    """Give the carrier of a text or call to the thoughts before it: only thoughts are signed here."""
+    last = blocks[-1] if blocks else {}
+    if last.get("type") == "thinking" and not last["signature"]:
+        last["signature"] = signature_of(carrier)
+    else:
+        blocks.append(thoughts_block(Reasoning(texts=[], carrier=carrier)))
+
+
+def _text(part: Text) -> Json | None:
     if not part.text:
         return None
     block: Json = {"type": "text", "text": part.text}
@@ -177,9 +186,7 @@ def _text(part: Text, losses: Losses) -> Json | None:
     return block
 
 
-def _call(part: Call, id_: str, losses: Losses) -> Json:
-    if part.carrier is not None:
-        losses.note("answer_carrier")
+def _call(part: Call, id_: str) -> Json:
     return {
         "type": "tool_use",
         "id": id_,

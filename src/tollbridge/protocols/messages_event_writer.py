@@ -201,8 +201,8 @@ class MessagesWriter:
         return opened + self._delta(signature) + self._close()
 
     def _call(self, event: CallStart) -> bytes:
-        if event.carrier is not None:
-            self._losses.note("answer_carrier")
+        # Only thoughts are signed here, those before the call or empty ones.
+        signed = b"" if event.carrier is None else self._thought_end(ReasoningEnd(event.carrier))
         block: Json = {
             "type": "tool_use",
             "id": call_id(event.id, self._identity, self._calls),
@@ -210,7 +210,7 @@ class MessagesWriter:
             "input": {},
         }
         self._calls += 1
-        opened = self._turned("tool_use", block, fresh=True)
+        opened = signed + self._turned("tool_use", block, fresh=True)
         self._live = event.key
         self._free = event.custom
         return opened + self._input(_FREE_START) if event.custom else opened
