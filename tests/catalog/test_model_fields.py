@@ -90,3 +90,10 @@ def test_a_wrong_field_says_line_and_reason(more: str, line: int, reason: str):
 def test_a_model_needs_a_name_and_its_sizes(text: str, reason: str):
     with pytest.raises(FileError, match=reason.replace("*", r"\*")):
         read(f"[[model]]\n{text}\n")
+
+
+def test_efforts_stand_in_rising_order_and_must_be_known():
+    text = '[[model]]\nname = "m"\ncontext = 1\nmax_output = 1\nefforts = ["high", "low"]\n'
+    assert read(text).efforts == ("low", "high")
+    with pytest.raises(FileError, match="line 5: efforts may hold none, minimal, low"):
+        read(text.replace("high", "huge"))

@@ -57,6 +57,7 @@ def _model(row: RowMapping, price: RowMapping | None) -> Model:
         max_output=row["max_output"],
         price=price_of(price, row["name"]) if price else None,
         sizes=names_from_json(row["sizes"]),
+        efforts=names_from_json(row["efforts"]),
         n_max=row["n_max"],
         prompt_max=row["prompt_max"],
         text_max=row["text_max"],

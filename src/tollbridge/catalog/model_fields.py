@@ -5,11 +5,12 @@ from types import MappingProxyType
 
 from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.plan import ImagePlan, ModelPlan, PricePlan, TierPlan
+from tollbridge.protocols.abilities import EFFORTS
 from tollbridge.protocols.usage import TOKEN_BUCKETS
 
 ITEMS = ("request", "second", "character", "web_search")
 MODEL_FIELDS = (
-    *("name", "context", "max_output", "sizes", "n_max", "prompt_max", "text_max"),
+    *("name", "context", "max_output", "sizes", "n_max", "prompt_max", "text_max", "efforts"),
     *(*TOKEN_BUCKETS, *ITEMS, "tiers", "image"),
 )
 
@@ -33,7 +34,17 @@ def read_model(fields: Fields) -> ModelPlan:
         n_max=fields.integer("n_max", 0, 0, _COUNT_MAX),
         prompt_max=fields.integer("prompt_max", 0, 0, _TOKENS_MAX),
         text_max=fields.integer("text_max", 0, 0, _TOKENS_MAX),
+        efforts=_efforts(fields),
     )
+
+
+def _efforts(fields: Fields) -> tuple[str, ...]:
+    """Read the efforts that a model takes; their order is that of the list."""
+    efforts = fields.texts("efforts", ())
+    for effort in efforts:
+        if effort not in EFFORTS:
+            raise fields.error("efforts", f"efforts may hold {', '.join(EFFORTS)}")
+    return tuple(effort for effort in EFFORTS if effort in efforts)
 
 
 def check_pattern(fields: Fields, field: str, name: str) -> None:

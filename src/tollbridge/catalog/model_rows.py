@@ -69,6 +69,7 @@ def _columns(plan: ModelPlan) -> dict[str, Any]:
         "context": plan.context,
         "max_output": plan.max_output,
         "sizes": to_json(plan.sizes),
+        "efforts": to_json(plan.efforts),
         "n_max": plan.n_max,
         "prompt_max": plan.prompt_max,
         "text_max": plan.text_max,

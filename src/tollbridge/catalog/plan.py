@@ -79,6 +79,7 @@ class ModelPlan:
     n_max: int
     prompt_max: int
     text_max: int
+    efforts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

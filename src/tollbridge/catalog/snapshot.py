@@ -47,7 +47,8 @@ class Account:
 class Model:
     """What may be sold. `name` may be a wildcard; without a price it is refused, never free.
 
-    `n_max`, `prompt_max` and `text_max` are 0 where the operator set no limit.
+    `n_max`, `prompt_max` and `text_max` are 0 where the operator set no limit. `efforts` are those
+    that the model takes, from the least; empty: what its name says of it.
     """
 
     id: int
@@ -59,6 +60,7 @@ class Model:
     n_max: int = 0
     prompt_max: int = 0
     text_max: int = 0
+    efforts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

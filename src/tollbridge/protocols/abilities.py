@@ -57,7 +57,7 @@ class Addressee(msgspec.Struct, frozen=True):
 
 # The rising scale of efforts (protocols.md 5.7) and the tokens that stand for them in Google's and
 # other gateways' mappings. `max` is more than any model takes: whoever sends it cuts it to the model.
-_SCALE = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _BUDGETS = (0, 512, 1_024, 8_192, 24_576, 32_768, 128_000)
 _SUFFIX = re.compile(r"(.+)-(none|minimal|low|medium|high|xhigh|max)")
 
@@ -71,19 +71,19 @@ def nearest_effort(effort: str, abilities: Abilities) -> str | None:
     """
     if effort in abilities.efforts:
         return effort
-    if effort not in _SCALE:
+    if effort not in EFFORTS:
         return None
-    wished = _SCALE.index(effort)
-    places = sorted(_SCALE.index(one) for one in abilities.efforts if one in _SCALE)
+    wished = EFFORTS.index(effort)
+    places = sorted(EFFORTS.index(one) for one in abilities.efforts if one in EFFORTS)
     places = [place for place in places if place]
     if not places:
         return None
-    return _SCALE[min(places, key=lambda place: abs(place - wished))]
+    return EFFORTS[min(places, key=lambda place: abs(place - wished))]
 
 
 def budget_of(effort: str) -> int:
     """Return the tokens of thought that stand for an effort; those of medium for an unknown word."""
-    return _BUDGETS[_SCALE.index(effort if effort in _SCALE else "medium")]
+    return _BUDGETS[EFFORTS.index(effort if effort in EFFORTS else "medium")]
 
 
 def effort_of(budget: int) -> str:
@@ -91,7 +91,7 @@ def effort_of(budget: int) -> str:
     if budget < 0:
         return "medium"
     return next(
-        (one for one, most in zip(_SCALE[:-2], _BUDGETS, strict=False) if budget <= most), "xhigh"
+        (one for one, most in zip(EFFORTS[:-2], _BUDGETS, strict=False) if budget <= most), "xhigh"
     )
 
 

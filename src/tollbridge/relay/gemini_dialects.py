@@ -133,7 +133,12 @@ def _with_effort(top: TopLevel, task: Task, account: Account, effort: str) -> by
     wish = Conversation(
         wire=Wire.CHAT, model=task.model, thinking=Thinking(effort=effort, shown=False)
     )
-    abilities = abilities_of(account.platform, task.model, compatible=account.compatible)
+    abilities = abilities_of(
+        account.platform,
+        task.model,
+        compatible=account.compatible,
+        efforts=task.sold.efforts or None,
+    )
     to = Addressee(task.model, abilities, task.sold.max_output, account.compatible)
     written = write_request(wish, to, ToolNames(wish), Losses()).get(_CONFIG, {})
     field = name_in(top, _CONFIG)

@@ -86,7 +86,12 @@ def _rewritten(top: TopLevel, task: Task, account: Account, effort: str | None) 
     conversation = read_request(Wire.MESSAGES, top.body)
     if effort is not None:
         conversation.thinking = Thinking(effort=effort)
-    abilities = abilities_of(account.platform, task.model, compatible=account.compatible)
+    abilities = abilities_of(
+        account.platform,
+        task.model,
+        compatible=account.compatible,
+        efforts=task.sold.efforts or None,
+    )
     to = Addressee(task.model, abilities, task.sold.max_output, account.compatible)
     return msgspec.json.encode(
         write_request(conversation, to, ToolNames(conversation, 128), Losses())

@@ -32,7 +32,12 @@ class Translated:
         _write_into(conversation, task)
         to = Addressee(
             task.model,
-            abilities_of(account.platform, task.model, compatible=account.compatible),
+            abilities_of(
+                account.platform,
+                task.model,
+                compatible=account.compatible,
+                efforts=task.sold.efforts or None,
+            ),
             task.sold.max_output,
             account.compatible,
         )

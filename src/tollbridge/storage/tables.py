@@ -112,6 +112,7 @@ models = Table(
     Column("text_max", BigInteger, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    Column("efforts", Text, nullable=False, server_default="[]"),
     UniqueConstraint("name"),
     CheckConstraint("context > 0 AND max_output > 0", name="size"),
     CheckConstraint("n_max >= 0 AND prompt_max >= 0 AND text_max >= 0", name="limits"),
