@@ -102,7 +102,7 @@ def lanes() -> tuple[Lane, ...]:
 
 
 def two_processes() -> Lane:
-    """Return the lane that compares two processes on one PostgreSQL with one: the same load.
+    """Return the lane that compares two processes on one PostgreSQL with one.
 
     Its rounds are short and many: two sides so alike differ less than a machine's moods.
     """

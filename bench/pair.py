@@ -1,10 +1,11 @@
-"""Owns the comparison of two processes on one PostgreSQL with one process, under the same load.
+"""Owns the comparison of two processes on one PostgreSQL with one process.
 
+It is made at two loads: each of the two as busy as the one, and both together as busy as the one.
 Cost is compared on one core, where it does not matter who waits for whom. Throughput needs a core
 for each process and more for all the others, else it would tell of the machine alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from bench.gateway import Gateway
@@ -14,6 +15,7 @@ from bench.rounds import Figure, Tally, measure, one_round
 from bench.stage import Stage, side
 
 CORES_MIN = 6
+PROCESSES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,13 @@ class Throughput:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What two processes cost beside one; `throughput` is None on too few cores."""
+    """What two processes cost beside one; `throughput` is None on too few cores.
 
-    figure: Figure
+    `busy`: each gets the calls at once that the one gets. `same`: they share the one's between them.
+    """
+
+    busy: Figure
+    same: Figure
     throughput: Throughput | None
 
 
@@ -50,13 +56,20 @@ def compare(
 ) -> Pair:
     """Compare the second gateway, of two processes, with the first, of one.
 
-    Afterwards, when enough cores are free, all stay on the cores where throughput was measured.
+    Only the figure of processes as busy as the one has the lane's target. Afterwards, when enough
+    cores are free, all stay on the cores where throughput was measured.
     """
-    one, two = (side(gateway, lane, postgres.child) for gateway in gateways)
-    figure = measure(lane, one, two, stage.loader, tally, rounds=rounds, quick=quick)
+    one, alike = (side(gateway, lane, postgres.child) for gateway in gateways)
+    two = replace(alike, times=PROCESSES)
+    busy_lane = replace(lane, title=f"each process as busy as the one: {lane.title}")
+    same_lane = replace(lane, title=f"the same load in all: {lane.title}", target=None)
+    busy, same = (
+        measure(asked, one, other, stage.loader, tally, rounds=rounds, quick=quick)
+        for asked, other in ((busy_lane, two), (same_lane, alike))
+    )
     places = places_on(free)
     if places is None:
-        return Pair(figure, None)
+        return Pair(busy, same, None)
     children = (*(gateway.child for gateway in gateways), stage.loader, stage.vendor)
     for child, place in zip((*children, postgres.child), places, strict=True):
         child.move(place)
@@ -65,7 +78,7 @@ def compare(
         for target, found in zip((one, two), rates, strict=True):
             sample = one_round(lane, target, stage.loader, tally, lane.requests(quick=quick))
             found.append(sample.result.completed / sample.result.seconds)
-    return Pair(figure, Throughput(tuple(rates[0]), tuple(rates[1])))
+    return Pair(busy, same, Throughput(tuple(rates[0]), tuple(rates[1])))
 
 
 def places_on(free: list[int]) -> tuple[list[int], ...] | None:

@@ -21,6 +21,10 @@ from bench.rounds import Figure
 
 _HEAD = ("figure", "nginx", "gateway", "ratio", "target", "")
 _PAIR_HEAD = ("two processes on one PostgreSQL", "one", "two", "ratio", "target", "")
+_SHARED = (
+    "Both processes share one core here, so under the same load in all each gathers half the calls"
+    " for a commit."
+)
 
 
 @dataclass(slots=True)
@@ -109,7 +113,15 @@ def _figure_facts(figure: Figure) -> dict[str, object]:
 
 
 def _pair_facts(pair: Pair) -> dict[str, object]:
-    figure, found = pair.figure, pair.throughput
+    found = pair.throughput
+    return {
+        "each_as_busy": _two_facts(pair.busy),
+        "same_load": _two_facts(pair.same),
+        "calls_a_second": None if found is None else {"one": found.one, "two": found.two},
+    }
+
+
+def _two_facts(figure: Figure) -> dict[str, object]:
     return {
         "one_us": figure.base_us,
         "two_us": figure.gateway_us,
@@ -119,7 +131,6 @@ def _pair_facts(pair: Pair) -> dict[str, object]:
         "ratio_spread": figure.spread,
         "target": figure.lane.target,
         "ok": figure.ok,
-        "calls_a_second": None if found is None else {"one": found.one, "two": found.two},
     }
 
 
@@ -187,7 +198,8 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
 def _pair_lines(pair: Pair | None) -> list[str]:
     if pair is None:
         return []
-    lines = ["", *_aligned([_PAIR_HEAD, _figure_row(pair.figure)])]
+    rows = [_PAIR_HEAD, _figure_row(pair.busy), _figure_row(pair.same)]
+    lines = ["", *_aligned(rows), _SHARED]
     found = pair.throughput
     if found is None:
         return [*lines, f"throughput: not measured (needs {CORES_MIN} cores)"]
@@ -202,10 +214,10 @@ def _database_lines(report: Report) -> list[str]:
         for figure in report.figures
         if figure.database_us
     ]
-    if report.pair is not None:
-        figure = report.pair.figure
+    for figure in () if report.pair is None else (report.pair.busy, report.pair.same):
         one, two = median(figure.base_database_us), median(figure.database_us)
-        rows.append(f"  under one process, under two  {one:.1f}, {two:.1f} / {figure.lane.unit}")
+        said = f"under one process, under two: {one:.1f}, {two:.1f} / {figure.lane.unit}"
+        rows.append(f"  {figure.lane.title}  {said}")
     return ["", "PostgreSQL's own CPU in µs, on the other core:", *rows] if rows else []
 
 

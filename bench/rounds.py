@@ -35,7 +35,8 @@ class Meter(Protocol):
 class Side:
     """One of the two that are compared: where it listens, what is sent, whose CPU is read.
 
-    The CPU of a `database` server of its own is read beside it, and never added to it.
+    The CPU of a `database` server of its own is read beside it, and never added to it. `times` is
+    how many times the lane's calls at once it gets.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Side:
     request: bytes
     meter: Meter
     database: Meter | None = None
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def measure(
     count = lane.requests(quick=quick)
     sides = (base, gateway)
     for side in sides:
-        one_round(lane, side, loader, tally, max(lane.concurrency, count // 10))
+        one_round(lane, side, loader, tally, max(lane.concurrency * side.times, count // 10))
     found: list[list[float]] = [[], []]
     beside: list[list[float]] = [[], []]
     for _ in range(rounds):
@@ -143,7 +145,7 @@ def one_round(lane: Lane, side: Side, loader: Loader, tally: Tally, count: int) 
     job = Job(
         port=side.port,
         request=side.request,
-        concurrency=lane.concurrency,
+        concurrency=lane.concurrency * side.times,
         count=count,
         stream=lane.unit == "event",
         stagger_ms=_STAGGER_MS if lane.unit == "event" else 0,

@@ -67,7 +67,7 @@ def test_lanes_on_postgresql_send_the_same() -> None:
         )
 
 
-def test_two_processes_get_the_load_of_one() -> None:
+def test_two_processes_are_asked_as_one_is() -> None:
     lane = two_processes()
     assert (lane.body, lane.concurrency) == (lanes()[0].body, lanes()[0].concurrency)
     assert (lane.engine, lane.target) == ("postgresql", 1.1)

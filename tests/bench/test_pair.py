@@ -45,18 +45,29 @@ def _compare(free: list[int]) -> tuple[Pair, Machine, Tally]:
 
 def test_cost_is_compared_where_nothing_was_moved() -> None:
     found, machine, tally = _compare([0, 1])
-    assert (found.figure.base_us, found.figure.gateway_us) == ((200, 200), (210, 210))
+    for figure in (found.busy, found.same):
+        assert (figure.base_us, figure.gateway_us) == ((200, 200), (210, 210))
     assert found.throughput is None
     assert machine.moved == []
-    assert tally.completed == {"one": 3_150, "two": 3_150}
+    assert tally.completed == {"one": 6_300, "two": 6_300}
+
+
+def test_only_two_as_busy_as_one_are_judged() -> None:
+    found, machine, _ = _compare([0, 1])
+    assert (found.busy.lane.target, found.same.lane.target) == (1.1, None)
+    assert "as busy as the one" in found.busy.lane.title
+    assert "same load" in found.same.lane.title
+    loads = [(job.port, job.concurrency) for job in machine.jobs]
+    assert loads == [(1, 64), (2, 128)] * 3 + [(1, 64), (2, 64)] * 3
 
 
 def test_throughput_is_measured_on_cores_enough() -> None:
     found, machine, tally = _compare([0, 1, 2, 3, 4, 5])
-    assert found.figure.ratio == 1.05
+    assert found.busy.ratio == 1.05
     assert found.throughput == Throughput((1_500, 1_500), (1_500, 1_500))
     assert machine.moved == [[0, 1], [0, 1], [2], [3], [4, 5]]
-    assert tally.completed == {"one": 6_150, "two": 6_150}
+    assert tally.completed == {"one": 9_300, "two": 9_300}
+    assert {job.concurrency for job in machine.jobs[-4:] if job.port == 2} == {128}
 
 
 def test_few_cores_measure_no_throughput() -> None:

@@ -1,6 +1,7 @@
 """The report says what is over its target and what is wrong."""
 
 import json
+from dataclasses import replace
 
 from bench.lanes import lanes, two_processes
 from bench.latency import latency
@@ -28,7 +29,12 @@ def report(*faults: str) -> Report:
 
 def on_postgresql(throughput: Throughput | None = None) -> Report:
     lane = lanes()[5]
-    pair = Pair(Figure(two_processes(), (100.0,), (120.0,), (30.0,), (40.0,)), throughput)
+    told = replace(two_processes(), title="the same load", target=None)
+    pair = Pair(
+        Figure(two_processes(), (100.0,), (120.0,), (30.0,), (40.0,)),
+        Figure(told, (100.0,), (130.0,), (31.0,), (41.0,)),
+        throughput,
+    )
     return Report(
         {},
         "2026-01-01",
@@ -94,8 +100,13 @@ def test_two_processes_are_judged_by_themselves() -> None:
     assert line(text, "unary, 64").split()[7:15] == [
         "/", "request", "100.0", "120.0", "1.20", "<=", "1.1", "OVER",
     ]  # fmt: skip
+    assert "OVER" not in line(text, "the same load")
+    assert "1.30" in line(text, "the same load")
+    assert "share one core" in line(text, "Both processes")
     facts = json.loads(as_json(on_postgresql()))["processes"]
-    assert (facts["one_us"], facts["two_us"], facts["ok"]) == ([100.0], [120.0], False)
+    busy, same = facts["each_as_busy"], facts["same_load"]
+    assert (busy["one_us"], busy["two_us"], busy["ok"]) == ([100.0], [120.0], False)
+    assert (same["two_us"], same["target"], same["ok"]) == ([130.0], None, True)
 
 
 def test_throughput_is_told_where_it_is_measured() -> None:
@@ -107,7 +118,8 @@ def test_throughput_is_told_where_it_is_measured() -> None:
 def test_the_database_server_is_told_beside() -> None:
     text = table(on_postgresql())
     assert line(text, "  PostgreSQL, unary").endswith("70.0 / request")
-    assert line(text, "  under one process").endswith("30.0, 40.0 / request")
+    assert line(text, "  unary, 64").endswith("under two: 30.0, 40.0 / request")
+    assert line(text, "  the same load").endswith("under two: 31.0, 41.0 / request")
     assert json.loads(as_json(on_postgresql()))["figures"][0]["database_us"] == [70.0]
 
 

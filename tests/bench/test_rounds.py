@@ -69,6 +69,16 @@ def test_a_database_server_is_read_beside() -> None:
     assert (figure.base_database_us, figure.database_us) == ((), (60, 60))
 
 
+def test_a_side_may_get_more_calls_at_once() -> None:
+    clockwork = Clockwork({1: 20_000, 2: 60_000})
+    nginx, gateway = sides(clockwork)
+    twice = replace(gateway, times=2)
+    figure = measure(lanes()[0], nginx, twice, clockwork, Tally(), rounds=1, quick=True)
+    assert [job.concurrency for job in clockwork.jobs] == [64, 128] * 2
+    assert [job.count for job in clockwork.jobs] == [300, 300, 3_000, 3_000]
+    assert figure.ratio == 3
+
+
 def test_a_lane_without_a_target_is_ok() -> None:
     lane = replace(lanes()[0], target=None)
     assert Figure(lane, (1.0,), (99.0,)).ok
