@@ -114,6 +114,8 @@ class Reserve:
             call.ask.stream
             and all(call.dialect.sliced(account) for account in call.channel.accounts)
             and call.model.id not in self.hidden
+            # An effort that came with the name makes the model think, whatever the body says.
+            and call.effort is None
             and call.dialect.visible(call.source, call.ask)
         )
         return self._settings.slice_tokens if sliced else 0
