@@ -26,7 +26,7 @@ def task_for(
     source, ask = dialect.read(visitor)
     sent = model or ask.model
     identity = Identity("t1", 1_700_000_000, ask.model, sent != ask.model)
-    return Task(source, ask, limit, identity, sent, a_model(sent), effort)
+    return Task(source, ask, limit, identity, sent, a_model(sent, max_output=32_000), effort)
 
 
 def said_to(dialect: Dialect, task: Task, account: Account) -> Any:
