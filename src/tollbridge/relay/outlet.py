@@ -1,17 +1,18 @@
 """Owns what a streaming client receives: the head, the frames, heartbeats, the end.
 
-It knows how long the client has heard nothing, and whether the status is still open. It must not
-know where frames come from.
+It knows how long the client has heard nothing, and whether the status is still open. An answer need
+not be frames: of a plain body the client gets every byte and no other. It must not know where they
+come from.
 """
 
 import asyncio
 import math
 from collections.abc import Callable
 
-from tollbridge.core.errors import ApiError, render_in_band
+from tollbridge.core.errors import ApiError, render, render_in_band
 from tollbridge.protocols.tap import Tap
 from tollbridge.relay.call import Call
-from tollbridge.relay.replies import SSE_HEADERS, stream_lines, tracing
+from tollbridge.relay.replies import SSE_HEADERS, header_lines, stream_lines, tracing
 
 
 class Outlet:
@@ -26,6 +27,7 @@ class Outlet:
         "_tick_s",
         "_timer",
         "_touched",
+        "plain_type",
         "started",
         "tap",
         "tick",
@@ -46,6 +48,8 @@ class Outlet:
         self._touched = loop.time()
         self._over = False
         self.started = False
+        self.plain_type: bytes | None = None
+        """The content type of an answer that is a plain body; None for frames."""
         self.tap: Tap | None = None
         """What watches the try whose frames these are; it knows how they name themselves."""
         self.tick: Callable[[], None] | None = None
@@ -65,9 +69,15 @@ class Outlet:
             self._call.exchange.finish(tail if self._framing is None else self._framing.close(tail))
 
     def fail(self, error: ApiError) -> None:
-        """End a started stream with an error in its own grammar."""
+        """End a started stream with an error in its own grammar; a plain body has none and is cut."""
         call, tap = self._call, self.tap
-        if self._close():
+        if not self._close():
+            return
+        if not self.started:
+            self._refuse(error)
+        elif self.plain_type is not None:
+            call.exchange.abort()
+        else:
             last = render_in_band(
                 error,
                 call.dialect.surface,
@@ -88,15 +98,24 @@ class Outlet:
 
     def _beat(self) -> None:
         """Show the client that somebody is there."""
-        if not (self._over or self._call.exchange.gone):
-            # It is no frame, so it does not go through the framing.
-            self._pass((self._framing or self._call.dialect).heartbeat)
+        # It is no frame, so it does not go through the framing.
+        beat = (self._framing or self._call.dialect).heartbeat
+        if beat and self.plain_type is None and not (self._over or self._call.exchange.gone):
+            self._pass(beat)
+
+    def _refuse(self, error: ApiError) -> None:
+        """Answer with the error itself: nothing was sent yet."""
+        call = self._call
+        told = render(error, call.dialect.surface, call.snapshot.site.error_profile, call.tid)
+        call.exchange.reply(told.status, header_lines(told.headers) + call.rate_lines, told.body)
 
     def _start(self, first: bytes) -> None:
         """Send the head with the first bytes."""
         self.started = True
         call, framing = self._call, self._framing
-        if framing is None:
+        if self.plain_type is not None:
+            call.exchange.start(200, stream_lines(self.plain_type) + tracing(call), first)
+        elif framing is None:
             call.exchange.start(200, SSE_HEADERS + tracing(call), first)
         else:
             lines = stream_lines(framing.content_type)

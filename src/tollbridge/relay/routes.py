@@ -10,7 +10,9 @@ from typing import cast
 
 from tollbridge.relay.chat_dialects import CHAT, COMPLETIONS
 from tollbridge.relay.dialects import Dialect
+from tollbridge.relay.embedding_dialects import EMBEDDINGS, GeminiEmbeddings
 from tollbridge.relay.gemini_dialects import GeminiCall
+from tollbridge.relay.media_dialects import MEDIA
 from tollbridge.relay.messages_dialects import MESSAGES
 from tollbridge.relay.responses_dialects import COMPACT, RESPONSES
 
@@ -22,6 +24,8 @@ _ROUTES: Mapping[str, Dialect] = MappingProxyType(
         "/v1/responses/compact": COMPACT,
         "/v1/messages": MESSAGES,
         "/claude/v1/messages": MESSAGES,
+        "/v1/embeddings": EMBEDDINGS,
+        **MEDIA,
     }
 )
 PATHS = frozenset(_ROUTES)
@@ -29,8 +33,9 @@ PATHS = frozenset(_ROUTES)
 # The model's name becomes part of a path: what could leave its segment is no name.
 _GEMINI = re.compile(
     r"/(?:gemini/)?(v1(?:beta|alpha)?)/models/([A-Za-z0-9][A-Za-z0-9._-]{0,199})"
-    r":(generateContent|streamGenerateContent)"
+    r":(generateContent|streamGenerateContent|embedContent|batchEmbedContents)"
 )
+_EMBEDDINGS = frozenset({"embedContent", "batchEmbedContents"})
 
 
 def match(path: str) -> Dialect | None:
@@ -48,5 +53,8 @@ def _gemini(path: str) -> Dialect | None:
     if found is None:
         return None
     version, model, action = found.groups()
+    if action in _EMBEDDINGS:
+        batch = action == "batchEmbedContents"
+        return cast("Dialect", GeminiEmbeddings(version, model, batch=batch))
     call = GeminiCall(version, model, stream=action == "streamGenerateContent")
     return cast("Dialect", call)

@@ -8,7 +8,7 @@ finish on, and text that the hold does not pay for yet; how far the hold goes, i
 
 import asyncio
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tollbridge.protocols.tap import Tap, fitting
 from tollbridge.relay.checkpoint import Answer, Checkpoints
@@ -18,6 +18,8 @@ from tollbridge.upstreams.failures import Reason, UpstreamFailure
 _PRELUDE_MAX_BYTES = 256 * 1024
 _PRELUDE_MAX_PARTS = 64
 _PLAIN_MAX_BYTES = 1024 * 1024
+_EVENT_STREAM = b"text/event-stream"
+_UNKNOWN = b"application/octet-stream"
 # When a wait is over, what has come meanwhile may still lie unread: this process stood still, or
 # its loop looks at its timers first. So it reads up before anything is concluded.
 _READ_UP_S = 0.01
@@ -45,6 +47,14 @@ class RunningCall(Protocol):
 
     def abort(self) -> None:
         """Close the connection; no callback follows."""
+
+
+@runtime_checkable
+class Open(Protocol):
+    """A tap whose answer need not be an event stream."""
+
+    def of_body(self, content_type: bytes) -> Tap | None:
+        """Return what watches a plain body of this type, None when that can be no answer."""
 
 
 class Pace(Protocol):
@@ -147,8 +157,17 @@ class StreamPump:
         """The upstream has decided on a status."""
         self.status = status
         self.headers = headers
-        if status != 200 or not _is_event_stream(headers):
+        kind = _type_of(headers)
+        self._outlet.plain_type = None
+        if status == 200 and kind.lower().startswith(_EVENT_STREAM):
+            return
+        tap = self.tap
+        opened = tap.of_body(kind) if status == 200 and isinstance(tap, Open) else None
+        if opened is None or self._outlet.started:
             self._plain = bytearray()
+        else:
+            self.tap = self._outlet.tap = opened
+            self._outlet.plain_type = kind or _UNKNOWN
 
     def data(self, chunk: bytes) -> None:
         """More of the answer is here."""
@@ -359,8 +378,5 @@ class StreamPump:
             self._checkpoints.write(self.tap.text_bytes)
 
 
-def _is_event_stream(headers: list[tuple[bytes, bytes]]) -> bool:
-    for name, value in headers:
-        if name == b"content-type":
-            return value.lower().startswith(b"text/event-stream")
-    return False
+def _type_of(headers: list[tuple[bytes, bytes]]) -> bytes:
+    return next((value for name, value in headers if name == b"content-type"), b"")
