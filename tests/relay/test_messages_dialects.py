@@ -109,6 +109,22 @@ def test_an_effort_of_the_name_becomes_what_the_model_takes():
     assert 1_024 <= sent["thinking"]["budget_tokens"] < sent["max_tokens"]
 
 
+@pytest.mark.parametrize(
+    ("effort", "thinking", "config"),
+    [
+        ("high", {"type": "adaptive"}, {"effort": "high"}),
+        ("none", {"type": "disabled"}, None),
+    ],
+)
+def test_an_effort_of_the_name_makes_a_model_think_that_does_not_by_itself(
+    effort, thinking, config
+):
+    name = "claude-opus-4-6"
+    task = task_for(MESSAGES, body(model=f"{name}-{effort}"), model=name, effort=effort)
+    sent = said_to(MESSAGES, task, ANTHROPIC)
+    assert (sent["thinking"], sent.get("output_config")) == (thinking, config)
+
+
 def test_thoughts_of_other_vendors_do_not_reach_anthropic():
     envelope = sealed(Carrier(Vendor.GEMINI, "SECRET"))
     own = {"type": "thinking", "thinking": "mine", "signature": "anthropics-own"}

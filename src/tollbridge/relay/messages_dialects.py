@@ -85,7 +85,8 @@ def _rewritten(top: TopLevel, task: Task, account: Account, effort: str | None) 
     """Return the body by way of the model: without thoughts of others, with the name's effort."""
     conversation = read_request(Wire.MESSAGES, top.body)
     if effort is not None:
-        conversation.thinking = Thinking(effort=effort)
+        # An effort alone does not make a model think that does not by itself.
+        conversation.thinking = Thinking(effort=effort, enabled=True)
     abilities = abilities_of(
         account.platform,
         task.model,
