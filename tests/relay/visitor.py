@@ -41,6 +41,7 @@ class Visitor:
         self.status = 0
         self.sent_headers = b""
         self.sent = b""
+        self.written: list[bytes] = []
         self.ended = asyncio.Event()
         self.socket: Socket | None = None
 
@@ -55,6 +56,7 @@ class Visitor:
 
     def write(self, data: bytes) -> None:
         """Take more of a stream."""
+        self.written.append(data)
         self._more("write", data)
 
     def finish(self, data: bytes = b"") -> None:
