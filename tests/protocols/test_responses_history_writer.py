@@ -156,16 +156,6 @@ def test_free_text_calls_are_emulated_only_where_they_must(compatible):
         assert items[2]["type"] == "custom_tool_call_output"
 
 
-def test_traces_of_another_vendors_search_are_dropped():
-    traces = [
-        Opaque(wire=Wire.MESSAGES, kind="server_tool_use", raw={"name": "web_search"}),
-        Opaque(wire=Wire.MESSAGES, kind="web_search_tool_result", raw={}),
-    ]
-    items, losses, _ = write(HI, model(*traces, Text(text="a")), HI)
-    assert len(items) == 3
-    assert losses == {"answer_server_tool": 2}
-
-
 @pytest.mark.parametrize(
     ("part", "wire", "field"),
     [

@@ -7,6 +7,8 @@ from tests.relay.calls import account, admitted, asked, channel, snapshot
 from tests.relay.dialects import said_to, task_for
 from tests.relay.visitor import Visitor
 from tollbridge.core.errors import ApiError, Kind, Surface
+from tollbridge.protocols.carriers import sealed
+from tollbridge.protocols.conversation import Carrier, Vendor
 from tollbridge.protocols.json_peek import FieldError
 from tollbridge.protocols.media_request import Refused
 from tollbridge.protocols.responses_stream import ResponsesTap
@@ -80,6 +82,29 @@ def test_all_others_get_a_translation_but_cannot_shorten_a_conversation(to):
     assert isinstance(RESPONSES.errand(task_for(RESPONSES, body()), to), Translated)
     assert RESPONSES.serves(to) and RESPONSES.serves(OPENAI)
     assert COMPACT.serves(OPENAI) and not COMPACT.serves(to)
+
+
+def test_thoughts_of_other_vendors_do_not_reach_openai():
+    own = {"type": "reasoning", "summary": [], "encrypted_content": "openais-own"}
+    foreign = {**own, "encrypted_content": sealed(Carrier(Vendor.ANTHROPIC, "SECRET"))}
+    said = {"role": "user", "content": "a"}
+    history = {"input": [said, foreign, own, said], "store": False, "future": [1]}
+    for dialect, task in (
+        (RESPONSES, task_for(RESPONSES, body(**history))),
+        (COMPACT, task_for(COMPACT, body(**history))),
+    ):
+        assert said_to(dialect, task, OPENAI) == {**body(**history), "input": [said, own, said]}
+    high = task_for(
+        RESPONSES, body(**{**history, "model": "gpt-test-high"}), model="gpt-test", effort="high"
+    )
+    assert said_to(RESPONSES, high, OPENAI) == {
+        **body(**history),
+        "input": [said, own, said],
+        "reasoning": {"effort": "high"},
+    }
+    # Without any, the body is not even looked into.
+    plain = msgspec.json.format(msgspec.json.encode(body(input=[said, own])))
+    assert RESPONSES.errand(task_for(RESPONSES, plain), OPENAI).body == plain
 
 
 def test_shortening_has_a_path_of_its_own():

@@ -43,6 +43,7 @@ LOSSES: Mapping[str, str] = MappingProxyType(
         "safety_settings": "Settings of the vendor's content filter are dropped.",
         "schema_keyword": "Keywords of a schema that the vendor refuses are dropped or described.",
         "search_option": "Options of the web search are dropped.",
+        "search_trace": "Records of the web searches behind earlier answers are dropped from the history.",
         "seed": "The seed is dropped; answers are not repeatable.",
         "store": "The wish to keep or not to keep the answer at the vendor's is dropped.",
         "stream_option": "Options of the stream's form are dropped.",

@@ -86,8 +86,6 @@ class HistoryWriter:
         items: list[Json] = []
         run: list[Part] = []
         for part in turn.parts:
-            if self._searched(part):
-                continue
             carrier = part.carrier if isinstance(part, (Text, Call, Image)) else None
             reasoning = self._reasoning([], carrier) if carrier else []
             if isinstance(part, (Text, Refusal)) and not reasoning:
@@ -106,16 +104,6 @@ class HistoryWriter:
                 # An answer of the model's can hold no media here, so the user shows it to the model.
                 items += self._message("user", [part])
         return [*items, *self._message("assistant", run)]
-
-    def _searched(self, part: Part) -> bool:
-        """Say whether a part only tells of a search that another vendor made for an earlier answer."""
-        if not isinstance(part, Opaque) or part.wire is not Wire.MESSAGES:
-            return False
-        name = part.raw.get("name") if part.kind == "server_tool_use" else None
-        if name != "web_search" and part.kind != "web_search_tool_result":
-            return False
-        self._losses.note("answer_server_tool")
-        return True
 
     def _user(self, turn: Turn) -> list[Json]:
         items: list[Json] = []

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from tollbridge.protocols import (
     chat_answer_reader,
@@ -52,6 +53,7 @@ from tollbridge.protocols.messages_event_reader import MessagesReader
 from tollbridge.protocols.messages_event_writer import MessagesWriter
 from tollbridge.protocols.responses_event_reader import ResponsesReader
 from tollbridge.protocols.responses_event_writer import ResponsesWriter
+from tollbridge.protocols.search_traces import untraced
 from tollbridge.protocols.tool_names import ToolNames
 
 _NAME_MAX: Final = {Wire.CHAT: 64, Wire.RESPONSES: 64, Wire.MESSAGES: 128, Wire.GEMINI: 128}
@@ -130,7 +132,8 @@ class Translation:
         self.target = target
         self.losses = Losses()
         self._names = ToolNames(conversation, _NAME_MAX[target])
-        written = _TONGUES[target].write_request(conversation, to, self._names, self.losses)
+        told = structs.replace(conversation, turns=untraced(conversation.turns, self.losses))
+        written = _TONGUES[target].write_request(told, to, self._names, self.losses)
         self.body = msgspec.json.encode(written)
 
     def read_answer(self, body: bytes) -> Answer | None:

@@ -11,8 +11,10 @@ from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.conversation import Wire
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.protocols.json_peek import PeekError, TopLevel, peek
+from tollbridge.protocols.losses import Losses
 from tollbridge.protocols.media_request import Refused
 from tollbridge.protocols.responses import ResponsesAsk
+from tollbridge.protocols.responses_said import said_request
 from tollbridge.protocols.responses_stream import ResponsesTap
 from tollbridge.protocols.translation import read_request
 from tollbridge.relay.dialects import Dialect, Errand, Task, Wish
@@ -23,6 +25,9 @@ from tollbridge.relay.translated import Translated
 
 SEARCHES_MOST: Final = 10
 """Web searches of one call where the request does not bound them."""
+
+# What other vendors signed comes back to their clients in an envelope of ours; OpenAI refuses it.
+_ENVELOPE: Final = b'"tbr1.'
 
 
 class _Responses(Talk):
@@ -69,6 +74,8 @@ class _Responses(Talk):
         limit: int | None,
         task: Task | None = None,
     ) -> bytes:
+        if _ENVELOPE in top.body:
+            top = peek(_rewritten(top))
         if task is not None and task.effort is not None:
             top = peek(top.replaced({"reasoning": _with_effort(top, task.effort)}))
         model = None if task is None else task.model
@@ -89,6 +96,12 @@ class _Compact(_Responses):
 
     def serves(self, account: Account) -> bool:
         return account.platform == "openai" and not account.compatible
+
+
+def _rewritten(top: TopLevel) -> bytes:
+    """Return the body by way of the model, which drops the thoughts of other vendors."""
+    conversation = read_request(Wire.RESPONSES, top.body)
+    return msgspec.json.encode(said_request(conversation, conversation.model, Losses()))
 
 
 def _with_effort(top: TopLevel, effort: str) -> bytes:
