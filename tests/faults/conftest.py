@@ -9,11 +9,12 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 
+from tests.faults.bazaar import bazaar, bazaars
 from tests.faults.stage import Scene, Stage, playing, staged
 from tests.faults.till import shared_till, till
 
 # The tests of bad input and the fuzzing have a till instead of a stage.
-__all__ = ["scene", "shared_till", "stages", "till"]
+__all__ = ["bazaar", "bazaars", "scene", "shared_till", "stages", "till"]
 
 Stages = Callable[[Mapping[str, str]], Awaitable[Stage]]
 

@@ -6,11 +6,11 @@ what the test's calls added: usage rows, journal lines, money taken, calls that 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -266,12 +266,14 @@ async def wait(condition: Any, seconds: float = _SECONDS) -> None:
 
 
 @asynccontextmanager
-async def staged(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[Stage]:
-    """Run a gateway with the stage's catalogue; at the end `tollbridge ledger verify` must agree."""
+async def staged(
+    folder: Path, environ: Mapping[str, str], make: Callable[[str], str] = catalogue
+) -> AsyncIterator[Stage]:
+    """Run a gateway with the catalogue of `make`; at the end `tollbridge ledger verify` must agree."""
     fake = FakeUpstream()
     gateway = Gateway(folder, environ)
     try:
-        text = catalogue(await fake.start())
+        text = make(await fake.start())
         await asyncio.to_thread(gateway.apply, text)
         await asyncio.to_thread(gateway.start)
         async with httpx2.AsyncClient(base_url=gateway.url, trust_env=False, timeout=60) as client:
@@ -283,8 +285,11 @@ async def staged(folder: Path, environ: Mapping[str, str]) -> AsyncIterator[Stag
         await fake.stop()
 
 
+Played = TypeVar("Played", bound=Scene)
+
+
 @asynccontextmanager
-async def playing(stage: Stage) -> AsyncIterator[Scene]:
+async def playing(stage: Stage, part: type[Played] = Scene) -> AsyncIterator[Played]:  # type: ignore[assignment]
     """Play one scene: the vendor forgets its scripts, and the books must be right afterwards."""
     books = stage.fake.books
     books.accounts.clear()
@@ -292,7 +297,7 @@ async def playing(stage: Stage) -> AsyncIterator[Scene]:
     known = {row["tid"] for row in stage.gateway.rows("SELECT tid FROM usage")}
     purses = stage.gateway.rows("SELECT id, available FROM purse")
     before = {row["id"]: row["available"] for row in purses}
-    scene = Scene(stage, known, before, len(books.calls))
+    scene = part(stage, known, before, len(books.calls))
     try:
         yield scene
     finally:

@@ -28,9 +28,15 @@ class Wire:
 
     @classmethod
     async def send(
-        cls, port: int, key: str, body: dict[str, Any], *, receive_buffer: int | None = None
+        cls,
+        port: int,
+        key: str,
+        body: dict[str, Any],
+        *,
+        path: str = "/v1/chat/completions",
+        receive_buffer: int | None = None,
     ) -> "Wire":
-        """Connect and send a chat request; a small `receive_buffer` makes a slow reader felt."""
+        """Connect and send a request; a small `receive_buffer` makes a slow reader felt."""
         sock = socket.socket()
         sock.setblocking(False)
         if receive_buffer is not None:
@@ -43,7 +49,7 @@ class Wire:
         reader, writer = await asyncio.open_connection(sock=sock, limit=4096)
         text = json.dumps(body).encode()
         head = (
-            "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway.test\r\n"
+            f"POST {path} HTTP/1.1\r\nhost: gateway.test\r\n"
             f"authorization: Bearer {key}\r\ncontent-type: application/json\r\n"
             f"content-length: {len(text)}\r\n\r\n"
         )

@@ -48,7 +48,7 @@ def test_the_start_says_the_input_and_no_output():
     message = {"id": "msg_1", "model": "claude", "usage": usage}
     started = {"type": "message_start", "message": message}
     again = {"type": "message_start", "message": {"id": "msg_2"}}
-    expected = [said.Start("msg_1", "claude", Usage(input=5, cache_read=2))]
+    expected = [said.Start("msg_1", "claude", Usage(input=5, cache_read=2, interim=True))]
     assert read([started, again, {"type": "ping"}]) == expected
 
 

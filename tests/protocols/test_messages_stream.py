@@ -98,7 +98,7 @@ def test_a_mapped_model_is_renamed_once_and_nothing_else():
 def test_a_second_start_is_ignored():
     second = frames.message_start("msg_2", "other", {"input_tokens": 999, "output_tokens": 0})
     tap, _ = run([START + OPEN + second + TEXT])
-    assert (tap.stream_id, tap.model, tap.usage) == ("msg_1", "up", Usage(input=3, output=1))
+    assert (tap.stream_id, tap.model, tap.usage) == ("msg_1", "up", Usage(input=3, interim=True))
 
 
 def ended(tap, shown, used=None):
@@ -140,11 +140,11 @@ def test_a_cut_before_anything_was_seen_still_is_a_message():
     assert [block.text for block in message.content] == [""]
 
 
-def test_a_silent_end_after_the_finish_is_made_whole():
+@pytest.mark.parametrize("silent", [True, False])
+def test_an_end_after_the_finish_is_made_whole(silent):
     tap = MessagesTap()
     shown = tap.feed(WHOLE[: -len(frames.MESSAGE_STOP)])
-    assert shown + tap.closing(silent=True) == WHOLE
-    assert tap.closing(silent=False) == tap.finish_text()
+    assert shown + tap.closing(silent=silent) == WHOLE
     tap, shown = run([WHOLE])
     assert shown + tap.closing(silent=True) == WHOLE
     assert run([START + OPEN + TEXT])[0].closing(silent=True) == b""

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from tests.protocols import messages_oracle as oracle
 from tollbridge.protocols.messages_usage import (
+    begun_usage,
     delta_usage_fields,
     merged_usage,
     usage_fields,
@@ -76,6 +77,21 @@ def test_odd_counts_are_nothing_and_flagged(odd):
 def test_thinking_above_the_output_raises_it():
     details = {"output_tokens_details": {"thinking_tokens": 9}, "output_tokens": 4}
     assert usage_from(details) == Usage(output=9, reasoning=9, clamped=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "usage"),
+    [
+        (
+            {"input_tokens": 5, "cache_read_input_tokens": 2, "output_tokens": 9},
+            Usage(input=5, cache_read=2, interim=True),
+        ),
+        ({"input_tokens": 0, "output_tokens": 1}, None),
+        ({}, None),
+    ],
+)
+def test_the_start_of_a_stream_tells_the_input_alone(fields, usage):
+    assert begun_usage(fields) == usage
 
 
 def test_later_figures_replace_and_are_never_added():

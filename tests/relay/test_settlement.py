@@ -111,6 +111,16 @@ async def test_complete_without_usage_is_estimated_from_the_text():
         assert (desk.row["input"], desk.row["output"]) == (call.input_estimate, 11)
 
 
+@pytest.mark.parametrize("end", ["complete", "gone", "partial"])
+async def test_an_input_that_is_known_is_exact_though_the_output_is_not(end):
+    async with Desk() as desk:
+        call = await desk.held()
+        getattr(desk.settlement, end)(call, Usage(input=7, interim=True), 41, None)
+        assert desk.row["charge"] == 7 * INPUT_NANO + 11 * OUTPUT_NANO
+        assert (desk.row["input"], desk.row["output"]) == (7, 11)
+        assert "estimated" in desk.row["flags"].split(",")
+
+
 @given(st.integers(0, 10**7))
 def test_an_estimate_never_exceeds_the_hold(text_bytes):
     async def check():

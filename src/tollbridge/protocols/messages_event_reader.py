@@ -31,7 +31,7 @@ from tollbridge.protocols.facts import UpstreamFault, text_or_none
 from tollbridge.protocols.messages import fault_of
 from tollbridge.protocols.messages_answer_reader import finish_of, tier_of
 from tollbridge.protocols.messages_blocks import citation_of, redacted_carrier
-from tollbridge.protocols.messages_usage import merged_usage, usage_from
+from tollbridge.protocols.messages_usage import begun_usage, merged_usage, usage_from
 
 _UNNAMED: Final = UpstreamFault(type="api_error", code="", message="")
 
@@ -89,10 +89,7 @@ class MessagesReader:
             return []
         self._started = True
         self._figures = merged_usage(None, message.get("usage"))
-        usage = usage_from(self._figures)
-        if usage is not None:
-            # The output here is a placeholder that means nothing (protocols.md 2.1).
-            usage = msgspec.structs.replace(usage, output=0, reasoning=0)
+        usage = begun_usage(self._figures)
         id_, model = text_or_none(message.get("id")), text_or_none(message.get("model"))
         return [Start(id_ or "", model or "", usage)]
 

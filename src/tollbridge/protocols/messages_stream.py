@@ -20,7 +20,12 @@ from tollbridge.protocols.messages_frames import (
     message_start,
     produced_bytes,
 )
-from tollbridge.protocols.messages_usage import delta_usage_fields, merged_usage, usage_from
+from tollbridge.protocols.messages_usage import (
+    begun_usage,
+    delta_usage_fields,
+    merged_usage,
+    usage_from,
+)
 from tollbridge.protocols.sse import Framer, data_of
 from tollbridge.protocols.tap import FrameTap
 from tollbridge.protocols.usage import Usage
@@ -37,6 +42,7 @@ class MessagesTap(FrameTap):
         super().__init__(rename)
         self._client_model = rename
         self._figures: Json | None = None
+        self._counted = False
         self._id = ""
         self._started = False
         # The blocks that were opened, and those of them that are not closed yet.
@@ -45,8 +51,8 @@ class MessagesTap(FrameTap):
 
     @property
     def usage(self) -> Usage | None:
-        """The figures seen so far; before the finish the output is only what the vendor says so far."""
-        return usage_from(self._figures)
+        """The figures seen so far; what only the start of a message tells is interim."""
+        return (usage_from if self._counted else begun_usage)(self._figures)
 
     @property
     def stream_id(self) -> str:
@@ -76,7 +82,9 @@ class MessagesTap(FrameTap):
         elif kind == "message_start":
             self._begin(data.get("message"))
         elif kind == "message_delta":
-            self._figures = merged_usage(self._figures, data.get("usage"))
+            figures = data.get("usage")
+            self._figures = merged_usage(self._figures, figures)
+            self._counted = self._counted or usage_from(figures) is not None
             delta = data.get("delta")
             if isinstance(delta, dict) and delta.get("stop_reason"):
                 self.finished = self._held = True
@@ -136,10 +144,10 @@ class MessagesTap(FrameTap):
         parts += [block_stop(index) for index in self._open]
         return b"".join([*parts, message_end("max_tokens", None, used)])
 
-    def closing(self, *, silent: bool) -> bytes:
-        """Return what was held back, with the last frame where the upstream fell silent before it."""
+    def closing(self, *, silent: bool) -> bytes:  # noqa: ARG002 (the end is missing either way)
+        """Return what was held back, with the last frame where the upstream ended without it."""
         held = self.finish_text()
-        if silent and self.finished and not self.done and self.error is None:
+        if self.finished and not self.done and self.error is None:
             return held + MESSAGE_STOP
         return held
 

@@ -8,6 +8,8 @@ as clamped. Must not know where the object was found.
 import math
 from typing import Any
 
+from msgspec.structs import replace
+
 from tollbridge.protocols.chat_usage import TOKENS_MAX
 from tollbridge.protocols.conversation import Json
 from tollbridge.protocols.usage import Usage
@@ -60,6 +62,14 @@ def usage_from(fields: Any) -> Usage | None:
         web_search=_tokens(_details(fields, "server_tool_use").get("web_search_requests"), odd),
         clamped=bool(odd),
     )
+
+
+def begun_usage(fields: Any) -> Usage | None:
+    """Return what the start of a stream tells: the input; its output is a placeholder (2.1)."""
+    usage = usage_from(fields)
+    if usage is None or not usage.tokens_in():
+        return None
+    return replace(usage, output=0, reasoning=0, interim=True)
 
 
 def usage_fields(usage: Usage) -> Json:

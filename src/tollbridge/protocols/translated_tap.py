@@ -50,6 +50,7 @@ class TranslatedTap:
         self._begun: set[int] = set()
         self._finishes: dict[int, Finished] = {}
         self._usage: Usage | None = None
+        self._told_first: Usage | None = None
         self._tier: str | None = None
         self._tail: list[bytes] = []
         self._frames = 0
@@ -64,8 +65,8 @@ class TranslatedTap:
 
     @property
     def usage(self) -> Usage | None:
-        """What the upstream says it used; the input that only its start tells is no usage yet."""
-        return self._usage
+        """What the upstream says it used; what only its start tells is interim."""
+        return self._usage or self._told_first
 
     @property
     def stream_id(self) -> str:
@@ -172,6 +173,7 @@ class TranslatedTap:
             self._begun.add(event.choice)
         if isinstance(event, Start):
             self.model = self.model or event.model or None
+            self._told_first = self._told_first or event.usage
         elif isinstance(event, (TextDelta, RefusalDelta, ReasoningDelta, CallArguments)):
             self.text_bytes += len(event.text.encode())
             self.content = self.content or bool(event.text)

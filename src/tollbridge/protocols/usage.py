@@ -30,7 +30,8 @@ class ImageCount(msgspec.Struct, frozen=True, gc=False):
 class Usage(msgspec.Struct, frozen=True):
     """What one call used: tokens by bucket and counted items, all integers >= 0.
 
-    `clamped` says that the provider's figures did not add up or were negative and were corrected.
+    `clamped` says that the provider's figures did not add up or were negative and were corrected,
+    `interim` that only the input is known so far, as some providers tell it when a stream begins.
     """
 
     input: int = 0
@@ -49,6 +50,7 @@ class Usage(msgspec.Struct, frozen=True):
     character: int = 0
     images: tuple[ImageCount, ...] = ()
     clamped: bool = False
+    interim: bool = False
 
     def tokens_in(self) -> int:
         """Return the tokens of all input buckets, cached ones too: what a price tier is chosen by."""

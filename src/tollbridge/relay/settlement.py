@@ -8,6 +8,7 @@ import asyncio
 import re
 
 import msgspec
+from msgspec.structs import replace
 
 from tollbridge.billing.bill import Ending, usage_row
 from tollbridge.billing.ledger import Ledger
@@ -41,7 +42,7 @@ class Settlement:
         gone: bool = False,
     ) -> Settle:
         """The upstream finished its answer: exact where it told the usage, else estimated."""
-        flags = [] if usage is not None else ["estimated"]
+        flags = _estimated(usage)
         if gone:
             flags.append("client_disconnected")
         return self._charge(
@@ -56,16 +57,14 @@ class Settlement:
 
     def gone(self, call: Call, usage: Usage | None, text_bytes: int, model: str | None) -> Settle:
         """The client left and the upstream was stopped: the input and what was streamed."""
-        flags = (
-            ["client_disconnected"] if usage is not None else ["client_disconnected", "estimated"]
-        )
+        flags = ["client_disconnected", *_estimated(usage)]
         return self._charge(call, "client_gone", usage, text_bytes, model, flags, _CLIENT_CLOSED)
 
     def partial(
         self, call: Call, usage: Usage | None, text_bytes: int, model: str | None
     ) -> Settle:
         """The upstream was cut after content: the input and what was streamed."""
-        flags = ["partial"] if usage is not None else ["partial", "estimated"]
+        flags = ["partial", *_estimated(usage)]
         return self._charge(call, "partial", usage, text_bytes, model, flags, 200)
 
     def limited(self, call: Call, text_bytes: int, model: str | None) -> Settle:
@@ -102,18 +101,14 @@ class Settlement:
         flags: list[str],
         status: int,
     ) -> Settle:
-        if usage is None:
-            told = call.dialect.estimate(call.ask, call.input_estimate, text_bytes)
-        else:
-            told = call.dialect.settled(call.ask, usage, call.price)
-        used = call.used = with_request(told, call.price)
+        used = call.used = with_request(_used(call, usage, text_bytes), call.price)
         try:
             cost, list_nano = costs(used, call.price, call.channel.multiplier)
         except (AmountTooLarge, Unpriced):
             # Figures that no price can be worked out for: the hold is what was agreed to.
             cost, list_nano = call.amount, 0
             flags.append("clamped")
-        if usage is None:
+        if "estimated" in flags:
             cost = min(cost, call.amount)
         if used.clamped and "clamped" not in flags:
             flags.append("clamped")
@@ -151,6 +146,20 @@ class Settlement:
             total_ms=int((now - call.started_at) * 1000),
             attempts=_attempts(call),
         )
+
+
+def _estimated(usage: Usage | None) -> list[str]:
+    """Return the flag of what is not exact: also where only the input is."""
+    return ["estimated"] if usage is None or usage.interim else []
+
+
+def _used(call: Call, usage: Usage | None, text_bytes: int) -> Usage:
+    """Return what is charged: what the upstream said it used, and an estimate of what it did not."""
+    dialect = call.dialect
+    if usage is not None and not usage.interim:
+        return dialect.settled(call.ask, usage, call.price)
+    guess = dialect.estimate(call.ask, call.input_estimate, text_bytes)
+    return guess if usage is None else replace(usage, output=guess.output, interim=False)
 
 
 def _model_name(answered: str | None) -> str | None:

@@ -81,7 +81,7 @@ class Slices(Checkpoints):
 
     def pays(self, usage: Usage | None) -> bool:
         """Say whether the durable hold pays for an answer of this usage."""
-        if usage is None:
+        if usage is None or usage.interim:
             return False
         call = self._call
         try:
