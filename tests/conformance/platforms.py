@@ -8,7 +8,7 @@ from tests.conformance.oracle import PriceList
 PLATFORMS = ("openai", "compatible", "anthropic", "gemini")
 KEYS = {name: f"sk-{name:-<40}" for name in PLATFORMS}
 MODELS = (
-    *("gpt-5.4", "gpt-4.1", "claude-sonnet-4-5", "claude-opus-4-6", "gemini-2.5-flash"),
+    *("gpt-5.4", "gpt-4.1", "claude-haiku-4-5", "claude-opus-4-6", "gemini-2.5-flash"),
     *("gemini-3-pro-preview", "gpt-image-1", "text-embedding-3-small", "gpt-4o-mini-tts"),
     *("gpt-4o-transcribe", "omni-moderation-latest", "gemini-2.5-flash-image"),
 )
@@ -16,7 +16,7 @@ PRICES = PriceList.numbered(1)
 NATIVE_MODEL = {
     "openai": "gpt-5.4",
     "compatible": "gpt-4.1",
-    "anthropic": "claude-sonnet-4-5",
+    "anthropic": "claude-haiku-4-5",
     "gemini": "gemini-2.5-flash",
 }
 _CHANNEL = """
