@@ -132,6 +132,13 @@ def test_functions_of_other_protocols():
     assert written(parallel=False, choice=ToolChoice(mode="required")) == {}
 
 
+def test_how_a_tool_was_spelled_is_no_loss():
+    losses = Losses()
+    spelled = Function(name="f", extra={"parameters": {"type": "OBJECT"}, "group": {"name": "x"}})
+    written(spelled, Function(name="g", extra={"additional": 1}), losses=losses)
+    assert losses.counts == {}
+
+
 def test_free_text_tools():
     tool = Custom(name="h", description="d", format={"type": "grammar", **GRAMMAR})
     nested = {"name": "h", "description": "d", "format": {"type": "grammar", "grammar": GRAMMAR}}
@@ -158,7 +165,7 @@ def test_choices():
     }
     assert chosen(mode="required")["tool_choice"] == "required"
     losses = Losses()
-    valid = ToolChoice(mode="other", raw={"mode": "VALIDATED"})
+    valid = ToolChoice(mode="auto", raw={"mode": "VALIDATED"})
     body = written(Function(name="f"), wire=Wire.GEMINI, choice=valid, losses=losses)
     assert body["tool_choice"] == "auto" and losses.counts == {"strict": 1}
     spaced = Function(name="f", namespace="mcp")

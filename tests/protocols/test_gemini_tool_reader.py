@@ -60,7 +60,7 @@ def test_each_kind_of_tool():
             {"mode": "VALIDATED", "allowedFunctionNames": ["f"]},
             ToolChoice(mode="subset", names=["f"]),
         ),
-        ({"mode": "VALIDATED"}, ToolChoice(mode="other", raw={"mode": "VALIDATED"})),
+        ({"mode": "VALIDATED"}, ToolChoice(mode="auto", raw={"mode": "VALIDATED"})),
         ({"mode": "MODE_UNSPECIFIED"}, None),
         ({}, None),
     ],

@@ -177,8 +177,12 @@ def test_what_is_advisory_is_noted():
     ("fields", "name"),
     [
         ({"copies": 2}, "n"),
-        ({"copies": 2, "wire": Wire.GEMINI}, "candidateCount"),
+        ({"copies": 2, "wire": Wire.GEMINI}, "generationConfig.candidateCount"),
         ({"modalities": ["text", "audio"]}, "modalities"),
+        (
+            {"modalities": ["image"], "wire": Wire.GEMINI},
+            "generationConfig.responseModalities",
+        ),
         ({"extra": {"previous_response_id": "r"}}, "previous_response_id"),
         ({"extra": {"background": True}}, "background"),
         (

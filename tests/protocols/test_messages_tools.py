@@ -121,6 +121,18 @@ def test_a_choice_without_tools_is_none():
         box(SEE, choice=choose("other", raw={}))
 
 
+def test_a_free_choice_that_says_more():
+    free = choose("auto", raw={"mode": "VALIDATED"})
+    made, _, lost = box(SEE, choice=free, wire=Wire.GEMINI)
+    assert made.choice == {"type": "auto"} and lost == {"strict": 1}
+
+
+def test_a_choice_is_refused_by_the_clients_own_word():
+    with pytest.raises(Untranslatable) as caught:
+        box(SEE, choice=choose("other", raw={}), wire=Wire.GEMINI)
+    assert caught.value.name == "toolConfig"
+
+
 def test_one_call_at_a_time():
     assert box(SEE, parallel=False)[0].choice == {
         "type": "auto",

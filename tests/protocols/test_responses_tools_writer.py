@@ -84,6 +84,8 @@ def test_other_server_tools_are_refused():
 def test_hints_of_tools_are_noted():
     tool = Function(name="f", cache={"type": "ephemeral"}, extra={"input_examples": [1]})
     assert write(tool)[1] == {"cache_hint": 1, "tool_example": 1}
+    spelled = Function(name="f", extra={"parameters": {"type": "OBJECT"}, "functions": True})
+    assert write(spelled)[1] == {}
 
 
 F, X = Function(name="f"), Custom(name="x")
@@ -116,6 +118,12 @@ def test_choices(choice, said):
 
 def test_a_choice_without_tools_says_nothing():
     assert write(choice=ToolChoice(mode="required"), parallel=True)[0] == {}
+
+
+def test_a_free_choice_that_says_more():
+    choice = ToolChoice(mode="auto", raw={"mode": "VALIDATED"})
+    body, losses, _ = write(F, choice=choice, wire=Wire.GEMINI)
+    assert body["tool_choice"] == "auto" and losses == {"strict": 1}
 
 
 def test_a_choice_that_no_other_protocol_has_is_refused():

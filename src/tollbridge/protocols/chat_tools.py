@@ -33,6 +33,8 @@ from tollbridge.protocols.schema_rules import object_schema
 from tollbridge.protocols.tool_names import ToolNames
 
 _LEGACY = "functions"
+# How another protocol's client wrote its tool, which says nothing beyond the schema.
+_SPELLINGS = ("parameters", "group", "additional")
 _MODES = ("auto", "none", "required")
 _INPUT_SCHEMA = {
     "type": "object",
@@ -41,7 +43,6 @@ _INPUT_SCHEMA = {
     "additionalProperties": False,
 }
 _CHOICES = MappingProxyType({Wire.GEMINI: "toolConfig"})
-_VALIDATED = {"mode": "VALIDATED"}
 _PLACE = ("city", "region", "country", "timezone")
 
 
@@ -196,10 +197,8 @@ def write_tools(
         if conversation.parallel is not None:
             fields["parallel_tool_calls"] = conversation.parallel
     wish = conversation.choice
-    if wish is not None and wish.raw == _VALIDATED and not own:
-        # A free choice whose calls are sure to fit their schemas.
+    if wish is not None and wish.mode == "auto" and wish.raw is not None:
         losses.note("strict")
-        wish = ToolChoice(mode="auto")
     field = _CHOICES.get(conversation.wire, "tool_choice")
     if wish is not None and (entries or own):
         choice = _choice_fields(wish, kinds, field, own=own, named=subset is None)
@@ -261,7 +260,7 @@ def _entry(
     else:
         if tool.cache is not None:
             losses.note("cache_hint")
-        if tool.extra:
+        if rest_of(tool.extra, *_SPELLINGS):
             losses.note("tool_example")
     return entry
 

@@ -230,7 +230,8 @@ Tool = Function | Custom | WebSearch | ServerTool
 class ToolChoice(msgspec.Struct, kw_only=True):
     """Which tools the model may or must call; `names` for "named" (one) and "subset".
 
-    A subset is `required` or not. `raw` is a choice that no other protocol has.
+    A subset is `required` or not. `raw` is a choice that no other protocol has, or
+    for "auto" one that says more than the others can.
     """
 
     mode: Literal["auto", "none", "required", "named", "subset", "other"]

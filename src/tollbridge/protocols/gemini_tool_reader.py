@@ -97,7 +97,8 @@ def _choice(mode: str, names: list[str]) -> ToolChoice | None:
         return ToolChoice(mode="subset", names=names, required=mode == "ANY")
     if mode == "ANY":
         return ToolChoice(mode="required")
-    if mode == "AUTO" and not names:
-        return ToolChoice(mode="auto")
+    if mode in {"AUTO", "VALIDATED"} and not names:
+        # Validated is as free, but calls are sure to fit their schemas.
+        return ToolChoice(mode="auto", raw=None if mode == "AUTO" else {"mode": mode})
     raw = {"mode": mode, **({"allowedFunctionNames": names} if names else {})}
     return ToolChoice(mode="other", raw=raw)

@@ -126,9 +126,9 @@ class ToolWriter:
         return {"functionCallingConfig": calling} if calling else {}
 
     def _calling(self, choice: ToolChoice) -> Json:
+        if self._same and choice.raw is not None:
+            return choice.raw
         if choice.mode == "other":
-            if self._same:
-                return choice.raw or {}
             raise Untranslatable("tool_choice", "This model's vendor has no such choice of tools.")
         declared = {
             tool.name: self._names.outward(tool.name, tool.namespace)

@@ -97,11 +97,16 @@ def _check(conversation: Conversation, losses: Losses) -> None:
     """Refuse what would change the answer, and note what is lost besides."""
     if conversation.copies > 1:
         raise Untranslatable(
-            "candidateCount" if conversation.wire is Wire.GEMINI else "n",
+            "generationConfig.candidateCount" if conversation.wire is Wire.GEMINI else "n",
             "This model gives one answer at a time.",
         )
     if set(conversation.modalities) - {"text"}:
-        raise Untranslatable("modalities", "This model answers in text only.")
+        raise Untranslatable(
+            "generationConfig.responseModalities"
+            if conversation.wire is Wire.GEMINI
+            else "modalities",
+            "This model answers in text only.",
+        )
     _lose(conversation.extra, "", losses)
     if conversation.seed is not None:
         losses.note("seed")

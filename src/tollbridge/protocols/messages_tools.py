@@ -69,6 +69,8 @@ def toolbox(
     box = Toolbox([_tool(tool, names, losses, own=own) for tool in chosen])
     if box.tools:
         box.choice = _choice(conversation, names)
+    if box.choice is not None and choice is not None and choice.mode == "auto" and choice.raw:
+        losses.note("strict")
     if thinks:
         _unforce(box, losses)
     if box.tools and conversation.parallel is False:
@@ -145,7 +147,8 @@ def _choice(conversation: Conversation, names: ToolNames) -> Json | None:
             return _named(conversation, choice.names, names)
         case _:
             if conversation.wire is not Wire.MESSAGES:
-                raise Untranslatable("tool_choice", "This choice of tools is not known there.")
+                field = "toolConfig" if conversation.wire is Wire.GEMINI else "tool_choice"
+                raise Untranslatable(field, "This choice of tools is not known there.")
             return choice.raw
 
 

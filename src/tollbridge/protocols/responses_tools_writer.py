@@ -23,7 +23,8 @@ from tollbridge.protocols.responses_tools import choice_fields
 from tollbridge.protocols.schema_rules import object_schema
 from tollbridge.protocols.tool_names import ToolNames
 
-_LEGACY = "functions"
+# How another protocol's client wrote its tool, which says nothing beyond the schema.
+_SPELLINGS = ("functions", "parameters")
 """The extra of a tool that came in the chat protocol's former field; it says nothing of the tool."""
 _CHOICES: Mapping[Wire, str] = MappingProxyType({Wire.GEMINI: "toolConfig"})
 
@@ -39,6 +40,8 @@ def tools_and_choice(
     choice = _choice(conversation, tools, names)
     if choice is not None:
         body["tool_choice"] = choice
+    if conversation.choice is not None and choice == "auto" and conversation.choice.raw:
+        losses.note("strict")
     if conversation.parallel is not None:
         body["parallel_tool_calls"] = conversation.parallel
     return body
@@ -49,7 +52,7 @@ def _tool(tool: Tool, to: Addressee, names: ToolNames, losses: Losses) -> Json:
         raise Untranslatable("tools", f"This model's vendor has no tool {tool.kind!r}.")
     if isinstance(tool, WebSearch):
         return _search(tool, losses)
-    if rest_of(tool.extra, _LEGACY):
+    if rest_of(tool.extra, *_SPELLINGS):
         losses.note("tool_example")
     name = names.outward(tool.name, tool.namespace)
     fields: Json = {"name": name}
