@@ -1,4 +1,6 @@
-"""Owns a gateway under test: a throw-away database, one rich user, one channel, all checks on.
+"""Owns a gateway under test: a throw-away database, one rich user, a channel of each platform.
+
+All checks are on.
 
 It drives the gateway as anybody would (command line and HTTP) and looks into the database only
 after the end, to count. It must not import the gateway's code.
@@ -8,12 +10,16 @@ import os
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import get_args
 
 from bench import audit
-from bench.lanes import MODEL
+from bench.lanes import Platform
 from bench.processes import Child, ChildFailed, Owner, answers, free_port, wait_until
+from bench.surfaces import MODEL
 
+VENDOR_SECRET = "upstream-secret"
 _UP_S = 60
 _COMMAND_S = 120
 CREDIT_USD = 1_000_000
@@ -42,11 +48,11 @@ class Gateway:
         self.folder = folder / f"gateway-{name}"
         self.folder.mkdir()
         self.port = free_port()
-        self.secret = "sk-" + secrets.token_hex(24)
+        self.secrets = {name: "sk-" + secrets.token_hex(24) for name in get_args(Platform)}
         self.database = database or f"sqlite:///{self.folder}/bench.db"
         self._owner = Owner(environment=_environment(self.folder / "bench.keys"))
         file = self.folder / "bench.toml"
-        file.write_text(configuration(upstream_url, self.secret))
+        file.write_text(configuration(upstream_url, self.secrets))
         applied = self._run("apply", str(file))
         if applied.returncode:
             raise ChildFailed(f"tollbridge apply: {applied.stderr or applied.stdout}")
@@ -83,9 +89,19 @@ class Gateway:
         )
 
 
-def configuration(upstream_url: str, secret: str) -> str:
-    """Return the configuration to apply, as TOML."""
-    return f"""[site]
+def configuration(upstream_url: str, keys: Mapping[str, str]) -> str:
+    """Return the configuration to apply, as TOML; `keys` has the key of each platform's channel."""
+    return "".join(
+        (
+            _SITE,
+            *(_channel(platform, upstream_url) for platform in keys),
+            _USER,
+            *(_key(platform, secret) for platform, secret in keys.items()),
+        )
+    )
+
+
+_SITE = f"""[site]
 allow_private_upstreams = true
 
 [[model]]
@@ -95,26 +111,34 @@ max_output = 4096
 input = "0.10"
 cache_read = "0.05"
 output = "0.40"
+"""
+_USER = f"""
+[[user]]
+email = "bench@example.com"
+credit = "{CREDIT_USD}.00"
+"""
 
+
+def _channel(platform: str, upstream_url: str) -> str:
+    return f"""
 [[channel]]
-name = "bench"
-platform = "openai"
-surfaces = ["chat"]
+name = "{platform}"
+platform = "{platform}"
 models = ["{MODEL}"]
 
 [[channel.account]]
 name = "vendor"
 base_url = "{upstream_url}"
-secret = "upstream-secret"
+secret = "{VENDOR_SECRET}"
+"""
 
-[[user]]
-email = "bench@example.com"
-credit = "{CREDIT_USD}.00"
 
+def _key(platform: str, secret: str) -> str:
+    return f"""
 [[user.key]]
-name = "bench"
+name = "{platform}"
 secret = "{secret}"
-channel = "bench"
+channel = "{platform}"
 """
 
 

@@ -6,26 +6,27 @@ Pure. It must not know of processes or sockets.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import msgspec
+from bench.surfaces import CHAT, GEMINI_STREAM, MESSAGES, Surface
 
 Engine = Literal["sqlite", "postgresql"]
-MODEL = "bench-model"
-PATH = "/v1/chat/completions"
+Platform = Literal["openai", "anthropic", "gemini"]
 STREAM_EVENTS = 102
-# A stream also has a role event, a finish event, a usage event and the end mark.
+# A chat's stream also has a role event, a finish event, a usage event and the end mark; a message's
+# its start, its block's start, a ping, its block's end, its figures and its stop.
 _FRAME_EVENTS = 4
+_MESSAGE_FRAME_EVENTS = 6
 _EVENT_DELAY_MS = 5
 _UNARY_BYTES = 1_400
 _LARGE_BYTES = 300_000
 _REPLY_PAD_BYTES = 150
-_SENTENCE = "The quick brown fox jumps over the lazy dog and goes home for tea. "
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
     """One measurement. `target` is the most that the ratio may be; `count` is a round's.
 
-    The ratio is gateway ÷ nginx, and two processes ÷ one in the lane of that name.
+    The ratio is gateway ÷ nginx, two processes ÷ one in the lane of that name, and translated ÷
+    native in the lanes of crossings. `platform` is the account's that the calls go to.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Lane:
     quick_count: int
     events: int = 0
     engine: Engine = "sqlite"
+    surface: Surface = CHAT
+    platform: Platform = "openai"
 
     def requests(self, *, quick: bool) -> int:
         """Return the number of requests in one round."""
@@ -48,24 +51,10 @@ class Lane:
         return requests * self.events if self.unit == "event" else requests
 
 
-def request_bytes(body: bytes, secret: str) -> bytes:
-    """Return a whole HTTP request, ready to be written again and again."""
-    lines = (
-        f"POST {PATH} HTTP/1.1",
-        "host: 127.0.0.1",
-        f"authorization: Bearer {secret}",
-        "content-type: application/json",
-        "user-agent: bench/1",
-        f"content-length: {len(body)}",
-        "\r\n",
-    )
-    return "\r\n".join(lines).encode() + body
-
-
 def unary_body(size: int) -> bytes:
     """Return a chat request of exactly that many bytes; ValueError when it cannot be that small."""
     fake = {"pad_bytes": _REPLY_PAD_BYTES}
-    return _sized({"max_completion_tokens": 64, "fake": fake}, size)
+    return CHAT.body(size, {"max_completion_tokens": 64, "fake": fake})
 
 
 def stream_body() -> bytes:
@@ -73,7 +62,7 @@ def stream_body() -> bytes:
     tokens = STREAM_EVENTS - _FRAME_EVENTS
     fake = {"tokens": tokens, "event_delay_ms": _EVENT_DELAY_MS}
     options = {"stream": True, "stream_options": {"include_usage": True}}
-    return _sized({**options, "max_completion_tokens": tokens, "fake": fake}, _UNARY_BYTES)
+    return CHAT.body(_UNARY_BYTES, {**options, "max_completion_tokens": tokens, "fake": fake})
 
 
 def lanes() -> tuple[Lane, ...]:
@@ -98,7 +87,7 @@ def lanes() -> tuple[Lane, ...]:
         _on_postgresql(alone, None),
         _on_postgresql(streams, 1.6),
     )
-    return busy, alone, streams, large, *on_postgresql
+    return busy, alone, streams, large, *on_postgresql, *_of_other_surfaces(streams)
 
 
 def two_processes() -> Lane:
@@ -119,6 +108,35 @@ def two_processes() -> Lane:
     )
 
 
+def _of_other_surfaces(streams: Lane) -> tuple[Lane, Lane]:
+    """Return streams of other protocols, each at its own platform: told, not judged."""
+    tokens = STREAM_EVENTS - _MESSAGE_FRAME_EVENTS
+    fake = {"fake": {"tokens": tokens, "event_delay_ms": _EVENT_DELAY_MS}}
+    messages = {"stream": True, "max_tokens": tokens, **fake}
+    # Every chunk of Gemini's bears text.
+    gemini = {"fake": {"tokens": STREAM_EVENTS, "event_delay_ms": _EVENT_DELAY_MS}}
+    return (
+        replace(
+            streams,
+            name="messages-streams",
+            title=f"Messages, {streams.title}",
+            body=MESSAGES.body(_UNARY_BYTES, messages),
+            target=None,
+            surface=MESSAGES,
+            platform="anthropic",
+        ),
+        replace(
+            streams,
+            name="gemini-streams",
+            title=f"Gemini, {streams.title}",
+            body=GEMINI_STREAM.body(_UNARY_BYTES, gemini),
+            target=None,
+            surface=GEMINI_STREAM,
+            platform="gemini",
+        ),
+    )
+
+
 def _on_postgresql(lane: Lane, target: float | None) -> Lane:
     return replace(
         lane,
@@ -127,15 +145,3 @@ def _on_postgresql(lane: Lane, target: float | None) -> Lane:
         target=target,
         engine="postgresql",
     )
-
-
-def _sized(fields: dict[str, object], size: int) -> bytes:
-    def build(text: str) -> bytes:
-        messages = [{"role": "user", "content": text}]
-        return msgspec.json.encode({"model": MODEL, "messages": messages, **fields})
-
-    room = size - len(build(""))
-    if room < 0:
-        raise ValueError(f"a body of {size} bytes is too small for its fields")
-    repeated = _SENTENCE * (room // len(_SENTENCE) + 1)
-    return build(repeated[:room])

@@ -16,11 +16,15 @@ import uvloop
 
 _OK = 200
 _SAMPLE_BYTES = 300
-_DONE = b"data: [DONE]\n\n"
+_BLANK = b"\n\n"
+_END = b"data: [DONE]\n\n"
 
 
 class Job(msgspec.Struct, frozen=True):
-    """`count` requests over `concurrency` connections to a port on 127.0.0.1."""
+    """`count` requests over `concurrency` connections to a port on 127.0.0.1.
+
+    `blank` is what ends each event of a stream, `end` what ends all of it.
+    """
 
     port: int
     request: bytes
@@ -29,6 +33,8 @@ class Job(msgspec.Struct, frozen=True):
     stream: bool = False
     stagger_ms: float = 0
     seconds_max: float = 60
+    blank: bytes = _BLANK
+    end: bytes = _END
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -45,21 +51,23 @@ class Result(msgspec.Struct, frozen=True):
 class EventCounter:
     """Counts the events of an SSE body that arrives in arbitrary pieces: blank lines between."""
 
-    def __init__(self) -> None:
+    def __init__(self, blank: bytes = _BLANK, end: bytes = _END) -> None:
         """Start before the first byte."""
         self.events = 0
+        self._blank = blank
+        self._end = end
+        self._seam = len(blank) - 1
         self._tail = b""
 
     def feed(self, data: bytes) -> None:
         """Take the next piece."""
-        seam = self._tail[-1:] == b"\n" and data[:1] == b"\n"
-        self.events += data.count(b"\n\n") + seam
-        self._tail = (self._tail + data)[-len(_DONE) :]
+        self.events += (self._tail[-self._seam :] + data).count(self._blank)
+        self._tail = (self._tail + data)[-len(self._end) :]
 
     @property
     def done(self) -> bool:
         """Whether the body so far ends with the end mark."""
-        return self._tail == _DONE
+        return self._tail == self._end
 
 
 class _Run:
@@ -95,7 +103,7 @@ class _Client(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._sent_ns = 0
-        self._counter = EventCounter()
+        self._counter = EventCounter(run.job.blank, run.job.end)
         self._body = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -136,7 +144,7 @@ class _Client(asyncio.Protocol):
             return
         self._run.left -= 1
         if self._run.job.stream:
-            self._counter = EventCounter()
+            self._counter = EventCounter(self._run.job.blank, self._run.job.end)
         self._body = b""
         self._sent_ns = time.perf_counter_ns()
         self._transport.write(self._run.job.request)

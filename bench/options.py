@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from bench.crossing import crossings
 from bench.lanes import Engine, lanes, two_processes
 
 LATENCY = "latency"
@@ -29,7 +30,8 @@ class Options:
 def choices() -> dict[str, Engine]:
     """Return the name of each lane with its engine."""
     compared: dict[str, Engine] = {lane.name: lane.engine for lane in lanes()}
-    return compared | {LATENCY: "sqlite", MEMORY: "sqlite", PROCESSES: "postgresql"}
+    crossed: dict[str, Engine] = {each.lane.name: each.lane.engine for each in crossings()}
+    return compared | crossed | {LATENCY: "sqlite", MEMORY: "sqlite", PROCESSES: "postgresql"}
 
 
 def read_options(words: list[str]) -> Options:

@@ -21,6 +21,7 @@ from bench.rounds import Figure
 
 _HEAD = ("figure", "nginx", "gateway", "ratio", "target", "")
 _PAIR_HEAD = ("two processes on one PostgreSQL", "one", "two", "ratio", "target", "")
+_CROSSED_HEAD = ("a call translated, beside the same one native", "native", "translated", "ratio")
 _SHARED = (
     "Both processes share one core here, so under the same load in all each gathers half the calls"
     " for a commit."
@@ -34,6 +35,7 @@ class Report:
     machine: dict[str, str]
     date: str
     figures: list[Figure] = field(default_factory=list)
+    crossed: list[Figure] = field(default_factory=list)
     latency: Latency | None = None
     idle: list[Idle] = field(default_factory=list)
     growth: Growth | None = None
@@ -69,7 +71,12 @@ def table(report: Report) -> str:
         added = report.latency
         rows.append(_bound_row("added latency p50, µs", added.added_p50, TARGET_P50_US))
         rows.append(_bound_row("added latency p99, µs", added.added_p99, TARGET_P99_US))
-    lines = [*_aligned(rows), *_pair_lines(report.pair), *_latency_lines(report.latency)]
+    lines = [
+        *_aligned(rows),
+        *_crossed_lines(report.crossed),
+        *_pair_lines(report.pair),
+        *_latency_lines(report.latency),
+    ]
     lines += [*_database_lines(report), *_idle_lines(report.idle), ""]
     lines += [f"not measured: {what}" for what in report.unmeasured]
     lines += [f"{name}: {value}" for name, value in report.machine.items()]
@@ -84,6 +91,7 @@ def as_json(report: Report) -> bytes:
         "date": report.date,
         "machine": report.machine,
         "figures": [_figure_facts(figure) for figure in report.figures],
+        "crossed": [_crossed_facts(figure) for figure in report.crossed],
         "idle_rss_mb": _most(report.idle[0]) if report.idle else None,
         "idle_rss_mb_each": {idle.gateway: idle.processes_mb for idle in report.idle},
         "rss_growth": report.growth,
@@ -110,6 +118,19 @@ def _figure_facts(figure: Figure) -> dict[str, object]:
         "ok": figure.ok,
     }
     return facts | ({"database_us": figure.database_us} if figure.database_us else {})
+
+
+def _crossed_facts(figure: Figure) -> dict[str, object]:
+    return {
+        "lane": figure.lane.name,
+        "unit": figure.lane.unit,
+        "native_us": figure.base_us,
+        "translated_us": figure.gateway_us,
+        "ratio": figure.ratio,
+        "ratio_spread": figure.spread,
+        "target": figure.lane.target,
+        "ok": figure.ok,
+    }
 
 
 def _pair_facts(pair: Pair) -> dict[str, object]:
@@ -193,6 +214,12 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
         cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=False)]
         lines.append("  ".join([*cells, row[-1]]).rstrip())
     return lines
+
+
+def _crossed_lines(crossed: Sequence[Figure]) -> list[str]:
+    if not crossed:
+        return []
+    return ["", *_aligned([(*_CROSSED_HEAD, "target", ""), *map(_figure_row, crossed)])]
 
 
 def _pair_lines(pair: Pair | None) -> list[str]:

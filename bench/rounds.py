@@ -36,7 +36,8 @@ class Side:
     """One of the two that are compared: where it listens, what is sent, whose CPU is read.
 
     The CPU of a `database` server of its own is read beside it, and never added to it. `times` is
-    how many times the lane's calls at once it gets.
+    how many times the lane's calls at once it gets; `events` is how many a stream has on this side,
+    0 for as many as the lane says.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Side:
     meter: Meter
     database: Meter | None = None
     times: int = 1
+    events: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,8 @@ def one_round(lane: Lane, side: Side, loader: Loader, tally: Tally, count: int) 
         stream=lane.unit == "event",
         stagger_ms=_STAGGER_MS if lane.unit == "event" else 0,
         seconds_max=_SECONDS_MAX,
+        blank=lane.surface.blank,
+        end=lane.surface.end,
     )
     loader.say(msgspec.json.encode(job))
     loader.line()
@@ -159,7 +163,7 @@ def one_round(lane: Lane, side: Side, loader: Loader, tally: Tally, count: int) 
     result = msgspec.json.decode(loader.line(), type=Result)
     spent = [meter.cpu_ns() - begun for meter, begun in zip(meters, before, strict=True)]
     tally.add(side.name, result)
-    expected = result.completed * lane.events
+    expected = result.completed * (side.events or lane.events)
     if result.events != expected and result.completed:
         tally.add(side.name, Result(0, 1, 0, 0, [], f"{result.events} events, not {expected}"))
     return Sample(spent[0], result, sum(spent[1:]))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import latency, memory, nginx, pair, report
+from bench import crossing, latency, memory, nginx, pair, report
 from bench.audit import faults
 from bench.disk import fdatasync_ns
 from bench.gateway import Gateway
@@ -41,6 +41,7 @@ class Run:
         """Measure all that is asked for of a gateway on SQLite."""
         with self._gateway("sqlite") as gateway:
             self._lanes("sqlite", gateway)
+            self._crossings(gateway)
             if LATENCY in self._options.lanes:
                 self.found.latency = self._latency(gateway)
             if MEMORY in self._options.lanes:
@@ -90,6 +91,21 @@ class Run:
                 quick=self._options.quick,
             )
             self.found.figures.append(figure)
+
+    def _crossings(self, gateway: Gateway) -> None:
+        for each in crossing.crossings():
+            if each.lane.name not in self._options.lanes:
+                continue
+            print(f"  {each.lane.title} ...", flush=True)
+            figure = crossing.compare(
+                each,
+                gateway,
+                self._stage,
+                self._tally,
+                rounds=self._rounds,
+                quick=self._options.quick,
+            )
+            self.found.crossed.append(figure)
 
     def _latency(self, gateway: Gateway) -> latency.Latency:
         print("  added latency ...", flush=True)

@@ -4,18 +4,21 @@ nginx and the gateways share one core; all that only serves the measuring is on 
 """
 
 import sys
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from bench import nginx
-from bench.gateway import Gateway
-from bench.lanes import Lane, request_bytes
+from bench.gateway import VENDOR_SECRET, Gateway
+from bench.lanes import Lane
 from bench.processes import Child, two_cores
 from bench.rounds import Side
 
-_VENDOR_SECRET = "upstream-secret"
+_CONTROL_S = 10
 _ROOT = Path(__file__).resolve().parent.parent
 _PYTHON = (sys.executable, "-m")
 
@@ -49,16 +52,34 @@ class Stage:
     def straight(self, lane: Lane) -> Side:
         """Return the vendor itself as a target."""
         port = int(self.upstream_url.rpartition(":")[2])
-        return Side("vendor", port, request_bytes(lane.body, _VENDOR_SECRET), self.vendor)
+        return Side("vendor", port, lane.surface.request(lane.body, VENDOR_SECRET), self.vendor)
 
     def yardstick(self, lane: Lane) -> Side:
         """Return nginx as a target."""
-        return Side("nginx", self.nginx_port, request_bytes(lane.body, _VENDOR_SECRET), self.nginx)
+        request = lane.surface.request(lane.body, VENDOR_SECRET)
+        return Side("nginx", self.nginx_port, request, self.nginx)
+
+    @contextmanager
+    def scripted(self, script: Mapping[str, object]) -> Iterator[None]:
+        """Let the vendor answer by a script, whatever the requests say."""
+        self._tell(script)
+        try:
+            yield
+        finally:
+            self._tell({})
+
+    def _tell(self, script: Mapping[str, object]) -> None:
+        body = msgspec.json.encode({"secret": VENDOR_SECRET, "script": script})
+        url = f"{self.upstream_url}/_fake/account"
+        # An opener of its own, because a proxy of the environment has no business here.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(url, body, timeout=_CONTROL_S) as reply:
+            reply.read()
 
 
 def side(gateway: Gateway, lane: Lane, database: Child | None = None) -> Side:
     """Return a gateway as a target, with the server that its database is on."""
-    request = request_bytes(lane.body, gateway.secret)
+    request = lane.surface.request(lane.body, gateway.secrets[lane.platform])
     return Side(gateway.name, gateway.port, request, gateway.child, database)
 
 

@@ -3,11 +3,14 @@
 import tomllib
 
 from bench.gateway import configuration
-from bench.lanes import MODEL
+from bench.surfaces import MODEL
 
 
 def test_configuration_is_toml() -> None:
-    found = tomllib.loads(configuration("http://127.0.0.1:9", "sk-" + "0" * 48))
+    keys = {"openai": "sk-" + "0" * 48, "gemini": "sk-" + "1" * 48}
+    found = tomllib.loads(configuration("http://127.0.0.1:9", keys))
     assert found["model"][0]["name"] == MODEL
-    assert found["channel"][0]["account"][0]["base_url"] == "http://127.0.0.1:9"
-    assert len(found["user"][0]["key"][0]["secret"]) >= 32
+    assert [channel["platform"] for channel in found["channel"]] == list(keys)
+    for channel, key in zip(found["channel"], found["user"][0]["key"], strict=True):
+        assert channel["account"][0]["base_url"] == "http://127.0.0.1:9"
+        assert (key["channel"], key["secret"]) == (channel["name"], keys[channel["platform"]])

@@ -1,20 +1,20 @@
 """The lanes send what they say they send."""
 
-import json
-
 import pytest
 
 from bench.lanes import (
-    PATH,
     STREAM_EVENTS,
+    Lane,
     lanes,
-    request_bytes,
     two_processes,
     unary_body,
 )
+from bench.load import Job, connect, drive
+from bench.surfaces import CHAT
 from tollbridge.demo import fake_openai
 from tollbridge.demo.fake_openai import Shape
 from tollbridge.demo.fake_script import answer, read_ask, read_script
+from tollbridge.demo.fake_upstream import FakeUpstream
 
 
 def test_bodies_have_their_size() -> None:
@@ -26,7 +26,7 @@ def test_bodies_have_their_size() -> None:
 
 
 def test_streams_have_as_many_events_as_they_are_divided_by() -> None:
-    lane, other = (lane for lane in lanes() if lane.unit == "event")
+    lane, other = (lane for lane in lanes() if lane.unit == "event" and lane.surface == CHAT)
     assert lane.body == other.body
     ask = read_ask(lane.body)
     script = read_script(ask)
@@ -37,14 +37,27 @@ def test_streams_have_as_many_events_as_they_are_divided_by() -> None:
     assert lane.units(10) == 10 * STREAM_EVENTS
 
 
-def test_requests_are_whole() -> None:
-    body = unary_body(1_400)
-    head, _, sent = request_bytes(body, "s3cret").partition(b"\r\n\r\n")
-    assert head.startswith(f"POST {PATH} HTTP/1.1\r\n".encode())
-    assert b"authorization: Bearer s3cret" in head
-    assert b"content-length: 1400" in head
-    assert sent == body
-    assert json.loads(sent)["messages"]
+def _of_other_surfaces() -> list[Lane]:
+    return [lane for lane in lanes() if lane.surface != CHAT]
+
+
+@pytest.mark.parametrize("lane", _of_other_surfaces(), ids=lambda lane: lane.name)
+async def test_streams_of_other_surfaces_have_as_many(lane: Lane) -> None:
+    vendor = FakeUpstream()
+    port = int((await vendor.start()).rpartition(":")[2])
+    request = lane.surface.request(lane.body, "s")
+    surface = lane.surface
+    job = Job(port, request, 2, 2, stream=True, blank=surface.blank, end=surface.end)
+    result = await drive(*await connect(job))
+    await vendor.stop()
+    assert (result.completed, result.errors, result.sample) == (2, 0, "")
+    assert result.events == 2 * lane.events == 2 * STREAM_EVENTS
+
+
+def test_streams_of_other_surfaces_are_only_told() -> None:
+    found = _of_other_surfaces()
+    assert [lane.platform for lane in found] == ["anthropic", "gemini"]
+    assert {lane.target for lane in found} == {None}
 
 
 def test_unary_lanes_count_requests() -> None:

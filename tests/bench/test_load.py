@@ -6,19 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.lanes import request_bytes, stream_body, unary_body
+from bench.lanes import stream_body, unary_body
 from bench.load import EventCounter, Job, Result, connect, drive
+from bench.surfaces import CHAT
 from tollbridge.demo.fake_upstream import FakeUpstream
 
 _BODY = b'data: {"a":1}\n\ndata: {"b":"\\n"}\n\n: comment\n\ndata: [DONE]\n\n'
 
 
-@given(cuts=st.lists(st.integers(0, len(_BODY))))
-def test_events_are_counted_however_they_are_cut(cuts: list[int]) -> None:
-    counter = EventCounter()
-    edges = [0, *sorted(cuts), len(_BODY)]
+_CRLF = _BODY.replace(b"\n", b"\r\n")
+
+
+@given(
+    cuts=st.lists(st.integers(0, len(_BODY))),
+    kind=st.sampled_from([(_BODY, b"\n\n"), (_CRLF, b"\r\n\r\n")]),
+)
+def test_events_are_counted_however_they_are_cut(
+    cuts: list[int], kind: tuple[bytes, bytes]
+) -> None:
+    body, blank = kind
+    counter = EventCounter(blank, b"data: [DONE]" + blank)
+    edges = [0, *sorted(cuts), len(body)]
     for begin, end in itertools.pairwise(edges):
-        counter.feed(_BODY[begin:end])
+        counter.feed(body[begin:end])
     assert counter.events == 4
     assert counter.done
 
@@ -41,7 +51,7 @@ async def _load(request: bytes, *, count: int = 6, stream: bool = False) -> Resu
 
 
 async def test_unary_calls_are_counted() -> None:
-    result = await _load(request_bytes(unary_body(1_400), "s"), count=7)
+    result = await _load(CHAT.request(unary_body(1_400), "s"), count=7)
     assert (result.completed, result.errors, result.sample) == (7, 0, "")
     assert len(result.latencies) == 7
     assert min(result.latencies) > 0
@@ -49,7 +59,7 @@ async def test_unary_calls_are_counted() -> None:
 
 async def test_streams_are_counted() -> None:
     body = stream_body().replace(b'"event_delay_ms":5', b'"event_delay_ms":0')
-    result = await _load(request_bytes(body, "s"), stream=True)
+    result = await _load(CHAT.request(body, "s"), stream=True)
     assert (result.completed, result.errors, result.events) == (6, 0, 6 * 102)
 
 
@@ -60,7 +70,7 @@ async def test_streams_are_counted() -> None:
 async def test_failures_are_counted(fake: bytes, says: str) -> None:
     stream = b"no_done" in fake
     body = b'{"model":"m","messages":[],"stream":%s,"fake":{%s}}'
-    request = request_bytes(body % (b"true" if stream else b"false", fake), "s")
+    request = CHAT.request(body % (b"true" if stream else b"false", fake), "s")
     result = await _load(request, stream=stream)
     assert (result.completed, result.errors) == (0, 6)
     assert says in result.sample
@@ -71,7 +81,7 @@ async def test_a_job_without_an_answer_ends() -> None:
     vendor = FakeUpstream()
     url = await vendor.start()
     body = b'{"model":"m","messages":[],"fake":{"hang":true}}'
-    request = request_bytes(body, "s")
+    request = CHAT.request(body, "s")
     job = Job(int(url.rpartition(":")[2]), request, concurrency=2, count=2, seconds_max=0.1)
     result = await drive(*await connect(job))
     await vendor.stop()

@@ -25,7 +25,9 @@ class Machine(Clockwork):
         return SimpleNamespace(cpu_ns=Meter(self, port).cpu_ns, move=self.move)
 
     def gateway(self, name: str, port: int) -> SimpleNamespace:
-        return SimpleNamespace(name=name, port=port, secret="s", child=self.child(port))
+        return SimpleNamespace(
+            name=name, port=port, secrets={"openai": "s"}, child=self.child(port)
+        )
 
 
 def _compare(free: list[int]) -> tuple[Pair, Machine, Tally]:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+from bench.crossing import crossings
 from bench.lanes import lanes, two_processes
 from bench.latency import latency
 from bench.memory import Growth, Idle
@@ -107,6 +108,22 @@ def test_two_processes_are_judged_by_themselves() -> None:
     busy, same = facts["each_as_busy"], facts["same_load"]
     assert (busy["one_us"], busy["two_us"], busy["ok"]) == ([100.0], [120.0], False)
     assert (same["two_us"], same["target"], same["ok"]) == ([130.0], None, True)
+
+
+def test_translated_calls_are_judged_beside_native_ones() -> None:
+    found = Report({}, "2026-01-01", crossed=[Figure(crossings()[0].lane, (100.0,), (310.0,))])
+    text = table(found)
+    assert line(text, "a call translated").split()[-4:] == [
+        "native",
+        "translated",
+        "ratio",
+        "target",
+    ]
+    said = line(text, "chat client at Anthropic, unary").split()
+    assert said[-10:-4] == ["100.0", "310.0", "3.10", "<=", "3.0", "OVER"]
+    facts = json.loads(as_json(found))["crossed"][0]
+    assert (facts["native_us"], facts["translated_us"], facts["ok"]) == ([100.0], [310.0], False)
+    assert "a call translated" not in table(report())
 
 
 def test_throughput_is_told_where_it_is_measured() -> None:

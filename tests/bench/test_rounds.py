@@ -79,6 +79,15 @@ def test_a_side_may_get_more_calls_at_once() -> None:
     assert figure.ratio == 3
 
 
+def test_a_side_may_have_its_own_number_of_events() -> None:
+    lane = replace(lanes()[0], unit="event", events=9)
+    clockwork, tally = Clockwork({1: 1, 2: 1}), Tally()
+    nginx, gateway = sides(clockwork)
+    # This loader counts no events at all.
+    measure(lane, nginx, replace(gateway, events=8), clockwork, tally, rounds=1, quick=True)
+    assert [sample.rpartition(" ")[2] for sample in tally.samples[:2]] == ["2700", "2400"]
+
+
 def test_a_lane_without_a_target_is_ok() -> None:
     lane = replace(lanes()[0], target=None)
     assert Figure(lane, (1.0,), (99.0,)).ok
