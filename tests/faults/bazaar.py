@@ -162,9 +162,9 @@ class Bazaar(Scene):
         reply = await self.stage.client.post(path, headers=headers, **content)
         return Answer(reply.status_code, reply.headers, reply.content)
 
-    async def dial(self, **fields: Any) -> Wire:
-        """Make a streamed call on a raw socket, which is cut when the test ends."""
-        path, body = asked(self.surface, self.model, stream=True, **fields)
+    async def dial(self, *, stream: bool = True, **fields: Any) -> Wire:
+        """Make a call on a raw socket, which is cut when the test ends."""
+        path, body = asked(self.surface, self.model, stream=stream, **fields)
         wire = await Wire.send(self.stage.gateway.port, self.key, body, path=path)
         self.wires.append(wire)
         return wire

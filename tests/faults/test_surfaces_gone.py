@@ -1,0 +1,80 @@
+"""The end table on every surface and every platform: clients that leave, before content and mid-stream."""
+
+import pytest
+
+from tests.faults.bazaar import BEFORE_TEXT, PLATFORMS, SURFACES
+from tests.faults.stage import price, wait
+
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "4", "DRAIN_CAP_S": "2.5", "FINISH_SILENCE_S": "1.5"}
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.parametrize("platform", PLATFORMS),
+    pytest.mark.parametrize("surface", SURFACES),
+]
+GONE = "client_disconnected"
+SIX = {"tokens": 6, "prompt_tokens": 50, "cached_tokens": 20}
+
+
+async def received(bazaar):
+    """Wait until the vendor has the call and the books have its hold."""
+    await wait(lambda: len(bazaar.fake.books.calls) > bazaar.first_call)
+    await wait(lambda: bazaar.rows("SELECT 1 FROM hold"))
+
+
+async def test_left_before_content(bazaar, surface, platform):
+    bazaar.at(surface, platform)
+    bazaar.script("first", **SIX, delay_ms=400)
+    wire = await bazaar.dial()
+    await received(bazaar)
+    wire.leave()
+    [row] = await bazaar.settled()
+    if bazaar.stops:
+        assert 5 < row["input"] < 90
+        await bazaar.billed(
+            end_state="client_gone", status=499, flags=[GONE, "estimated"], output=0,
+            charge=price(row["input"]),
+        )  # fmt: skip
+        await bazaar.tried(("first", "aborted"))
+    else:
+        await bazaar.billed(
+            end_state="complete", status=499, flags=[GONE], output=6, charge=price(30, 6, 20)
+        )
+        await bazaar.tried(("first", "done"))
+
+
+async def test_left_in_the_middle(bazaar, surface, platform):
+    bazaar.at(surface, platform)
+    after = BEFORE_TEXT[bazaar.wire] + 3
+    bazaar.script("first", **SIX, pause_after=after, pause_ms=400)
+    wire = await bazaar.dial()
+    await wire.until(b" am")
+    wire.leave()
+    [row] = await bazaar.settled()
+    assert row["tid"] == wire.tid
+    if bazaar.stops:
+        # Three words were streamed, and Anthropic tells the input when it begins.
+        assert row["output"] == 3
+        known = bazaar.wire == "messages"
+        assert (row["input"], row["cache_read"]) == (30, 20) if known else row["input"] > 5
+        await bazaar.billed(
+            end_state="client_gone", status=499, flags=[GONE, "estimated"],
+            charge=price(row["input"], 3, row["cache_read"]),
+        )  # fmt: skip
+        await bazaar.tried(("first", "aborted"))
+    else:
+        await bazaar.billed(
+            end_state="complete", status=499, flags=[GONE], output=6, charge=price(30, 6, 20)
+        )
+        await bazaar.tried(("first", "done"))
+
+
+async def test_left_a_whole_answer_that_is_drained(bazaar, surface, platform):
+    bazaar.at(surface, platform)
+    bazaar.script("first", **SIX, delay_ms=200)
+    wire = await bazaar.dial(stream=False)
+    await received(bazaar)
+    wire.leave()
+    await bazaar.billed(
+        end_state="complete", status=499, flags=[GONE], output=6, charge=price(30, 6, 20)
+    )
+    await bazaar.tried(("first", "done"))
