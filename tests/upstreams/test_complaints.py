@@ -1,4 +1,4 @@
-"""Proof that whatever an upstream complains of in OpenAI's shape is read, and nothing ever raises."""
+"""Proof that whatever any platform complains of is read, and nothing ever raises."""
 
 import msgspec
 import pytest
@@ -12,7 +12,11 @@ json_values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["error", "message", "type", "code", "param", "x"]), inner, max_size=4
+            st.sampled_from(
+                ["error", "message", "type", "code", "param", "status", "details", "retryDelay"]
+            ),
+            inner,
+            max_size=4,
         )
     ),
     max_leaves=12,
@@ -31,6 +35,20 @@ json_values = st.recursive(
         (b'{"error":"text"}', UpstreamComplaint("text")),
         (b'{"message":"m","code":"c"}', UpstreamComplaint("m", code="c")),
         (b'{"error":null,"message":"m"}', UpstreamComplaint()),
+        (
+            b'{"type":"error","error":{"type":"overloaded_error","message":"m"}}',
+            UpstreamComplaint("m", "overloaded_error"),
+        ),
+        (
+            b'{"error":{"code":400,"message":"m","status":"INVALID_ARGUMENT"}}',
+            UpstreamComplaint("m", "INVALID_ARGUMENT"),
+        ),
+        (
+            b'{"error":{"status":"RESOURCE_EXHAUSTED","details":[7,{"reason":"R"},{"retryDelay":"34.07s"}]}}',
+            UpstreamComplaint("", "RESOURCE_EXHAUSTED", "R", None, 35),
+        ),
+        (b'{"error":{"details":[{"retryDelay":"soon"}]}}', UpstreamComplaint()),
+        (b'{"error":{"details":{"retryDelay":"1s"}}}', UpstreamComplaint()),
         (b'[{"error":{"message":"m"}},{"error":{"message":"n"}}]', UpstreamComplaint("m")),
         (b'{"error":{"message":["m"],"type":{"a":1}}}', UpstreamComplaint()),
         (b'{"error":{"type":"a b","code":"<script>","param":"a\\nb"}}', UpstreamComplaint()),
@@ -84,6 +102,10 @@ def test_any_fields_can_be_read(fields):
         UpstreamComplaint(code="invalid_api_key"),
         UpstreamComplaint(code="billing_hard_limit_reached"),
         UpstreamComplaint(code="account_deactivated"),
+        UpstreamComplaint(kind="authentication_error"),
+        UpstreamComplaint(kind="billing_error"),
+        UpstreamComplaint(kind="PERMISSION_DENIED"),
+        UpstreamComplaint(kind="INVALID_ARGUMENT", code="API_KEY_INVALID"),
     ],
 )
 def test_what_is_about_our_account(complaint):

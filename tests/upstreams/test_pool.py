@@ -52,7 +52,9 @@ class PoolAgainstAList(RuleBasedStateMachine):
         fresh = [pair for pair in newest_first if pair[1] == self.now]
         for pair in rested + fresh:
             self.kept.remove(pair)
-            if pair[0].alive and pair[0].silent and self.now - pair[1] < 10:
+            # Whether one is silent is asked only where the loop cannot have read of it yet.
+            usable = pair[0].alive and (pair[0].silent or pair in rested)
+            if usable and self.now - pair[1] < 10:
                 expected = pair[0]
                 break
             self.gone.append(pair[0])
