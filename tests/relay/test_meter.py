@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from tests.relay.calls import price
 from tollbridge.core.money import Multiplier
+from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.meter import (
+    estimate_input,
     estimate_tokens,
     estimated_usage,
     known_client,
@@ -25,6 +27,11 @@ def test_four_bytes_are_a_token_and_a_started_one_counts(size, tokens):
 def test_an_estimate_has_text_in_and_text_out_and_nothing_else(tokens, size):
     used = estimated_usage(tokens, size)
     assert used == Usage(input=tokens, output=estimate_tokens(size))
+
+
+def test_media_are_estimated_by_the_piece_and_the_rest_by_its_bytes():
+    assert estimate_input(4_000, BlobScan()) == 1_000
+    assert estimate_input(4_000, BlobScan(count=2, bytes=3_600)) == 100 + 2_000
 
 
 def test_a_call_counts_as_a_request_only_where_requests_are_sold():

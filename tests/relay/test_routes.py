@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tests.relay.dialects import task_for
 from tollbridge.core.errors import Surface
 from tollbridge.relay.chat_dialects import CHAT, COMPLETIONS
+from tollbridge.relay.count_dialects import MESSAGES_COUNT, RESPONSES_COUNT, Counter
 from tollbridge.relay.gemini_dialects import GeminiCall
 from tollbridge.relay.messages_dialects import MESSAGES
 from tollbridge.relay.responses_dialects import COMPACT, RESPONSES
@@ -31,6 +32,9 @@ def test_each_metered_path_speaks_its_dialect():
         "/v1/responses/compact": COMPACT,
         "/v1/messages": MESSAGES,
         "/claude/v1/messages": MESSAGES,
+        "/v1/messages/count_tokens": MESSAGES_COUNT,
+        "/claude/v1/messages/count_tokens": MESSAGES_COUNT,
+        "/v1/responses/input_tokens": RESPONSES_COUNT,
     }
     assert {path: match(path) for path in speaks} == speaks
     assert speaks.keys() <= PATHS
@@ -50,6 +54,14 @@ def test_a_gemini_path_says_version_model_and_way(path):
     query = "?alt=sse" if ask.stream else ""
     sent = dialect.upstream_path(ask, "other").decode()
     assert sent == f"/{version}/models/other:{action}{query}"
+
+
+@pytest.mark.parametrize("family", ["/v1beta", "/v1", "/v1alpha", "/gemini/v1beta"])
+def test_a_gemini_path_may_ask_for_a_count(family):
+    dialect = match(f"{family}/models/gemini-2.5-pro:countTokens")
+    assert isinstance(dialect, Counter)
+    assert (dialect.surface, dialect.free) == (Surface.GEMINI, True)
+    assert task_for(dialect, CONTENTS).ask.model == "gemini-2.5-pro"
 
 
 @pytest.mark.parametrize(

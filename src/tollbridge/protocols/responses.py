@@ -33,6 +33,7 @@ _EMPTY_ARRAY: Final = re.compile(rb"\[[ \t\n\r]*\]")
 _INSTEAD: Final = ("prompt", "previous_response_id", "conversation")
 _OWN_TOOLS: Final = frozenset({"function", "custom", "namespace"})
 _SEARCHES: Final = "web_search"
+_ENVELOPE: Final = b'"tbr1.'
 
 
 class ResponsesAsk(msgspec.Struct, frozen=True, gc=False):
@@ -131,6 +132,15 @@ def prepare(
     if output_limit is not None:
         edits.update(limit_edits(top, (LIMIT_FIELD,), output_limit, LIMIT_FIELD))
     return top.replaced(edits)
+
+
+def has_envelopes(body: bytes) -> bool:
+    """Say whether a request bears what another vendor signed, in an envelope of ours.
+
+    OpenAI would refuse it; the protocol's reader and writer drop it (protocols.md 5.7). May say yes
+    without need.
+    """
+    return _ENVELOPE in body
 
 
 def read_reply(body: bytes) -> ReplyFacts:

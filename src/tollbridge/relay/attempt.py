@@ -5,6 +5,7 @@ moves no money.
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from tollbridge.billing.ledger import Ledger
 from tollbridge.catalog.snapshot import Account
@@ -14,6 +15,7 @@ from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.relay.call import Call
+from tollbridge.relay.counting import CANNOT_COUNT, Counting
 from tollbridge.relay.dialects import Task
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
@@ -21,8 +23,15 @@ from tollbridge.relay.plan import pick
 from tollbridge.relay.slices import cover
 from tollbridge.relay.stream import End, StreamPump
 from tollbridge.relay.throttle import Throttle, has_limits
-from tollbridge.relay.verdicts import Verdict, of_complaint, of_empty, of_failure, of_status
-from tollbridge.upstreams.complaints import UpstreamComplaint, read_complaint
+from tollbridge.relay.verdicts import (
+    Verdict,
+    of_complaint,
+    of_empty,
+    of_failure,
+    of_status,
+    of_words,
+)
+from tollbridge.upstreams.complaints import read_complaint
 from tollbridge.upstreams.failures import UpstreamFailure
 from tollbridge.upstreams.http1 import Http1Client
 from tollbridge.upstreams.limits import Deadlines
@@ -36,12 +45,16 @@ _CHANCE_DIGITS = -8
 class Whole:
     """A successful unary answer: the bytes for the client and what they say of themselves."""
 
-    __slots__ = ("body", "content_type", "facts")
+    __slots__ = ("body", "content_type", "estimated", "facts")
 
-    def __init__(self, body: bytes, content_type: bytes, facts: ReplyFacts) -> None:
+    def __init__(
+        self, body: bytes, content_type: bytes, facts: ReplyFacts, *, estimated: bool = False
+    ) -> None:
+        """`estimated`: the answer is our own guess, for nobody else would count."""
         self.body = body
         self.content_type = content_type
         self.facts = facts
+        self.estimated = estimated
 
 
 class Attempts:
@@ -110,7 +123,7 @@ class Attempts:
         self._throttle.leave_account(call)
         waits_ms: list[int] = []
         while True:
-            account = pick(call.channel.accounts, tried, int(call.tid[_CHANCE_DIGITS:], 16))
+            account = pick(_eligible(call), tried, int(call.tid[_CHANCE_DIGITS:], 16))
             if account is None:
                 raise self._nobody(call, waits_ms, last)
             tried.add(account.id)
@@ -147,6 +160,9 @@ class Attempts:
 
     async def _try_unary(self, call: Call, account: Account) -> "Whole | Verdict":
         errand = call.dialect.errand(task_of(call), account)
+        counting = errand if isinstance(errand, Counting) else None
+        if counting is not None and counting.local:
+            return _guess(counting)
         try:
             reply = await self._client.fetch(
                 self._outbound.target(call, account),
@@ -158,6 +174,8 @@ class Attempts:
         except UpstreamFailure as failure:
             return of_failure(failure)
         headers = dict(reply.headers)
+        if counting is not None and reply.status in CANNOT_COUNT:
+            return _guess(counting)
         if reply.status != _OK:
             complaint = read_complaint(reply.body)
             return of_status(reply.status, complaint, headers.get(b"retry-after"))
@@ -197,6 +215,18 @@ class Attempts:
         return pump
 
 
+def _eligible(call: Call) -> Sequence[Account]:
+    """Return the accounts that may be tried: one alone where only it knows what the call goes on from."""
+    accounts, only = call.channel.accounts, call.only_account
+    if only is None:
+        return accounts
+    return [account for account in accounts if account.id == only]
+
+
+def _guess(counting: Counting) -> Whole:
+    return Whole(counting.estimate(), _JSON, ReplyFacts(), estimated=True)
+
+
 def task_of(call: Call) -> Task:
     """Return a call as its errands need to know it."""
     model, asked = call.upstream_model, call.ask.model
@@ -225,7 +255,6 @@ def _judge_plain(pump: StreamPump) -> Verdict:
     body = pump.body or b""
     if pump.status == _OK:
         # A JSON document where a stream was asked for: an error inside a 200, whatever it says.
-        complaint = read_complaint(body)
-        return of_status(500, UpstreamComplaint(complaint.message, complaint.kind), None)
+        return of_words(read_complaint(body))
     retry_after = dict(pump.headers).get(b"retry-after")
     return of_status(pump.status, read_complaint(body), retry_after)

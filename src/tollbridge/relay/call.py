@@ -24,8 +24,8 @@ class Call:
     __slots__ = (
         "account", "account_ticket", "amount", "ask", "at_ms", "attempts", "bill", "blobs", "channel",
         "dialect", "effort", "exchange", "first_token_at", "has_media", "hold", "input_bound",
-        "input_estimate", "key", "model", "output_limit", "price", "purses", "rate_lines",
-        "snapshot", "source", "started_at", "tariff", "ticket", "tid", "upstream_model", "used", "wish",
+        "input_estimate", "key", "model", "only_account", "output_limit", "price", "purses",
+        "rate_lines", "snapshot", "source", "started_at", "tariff", "ticket", "tid", "upstream_model", "used", "wish",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, tid: str, dialect: Dialect, started_at: float) -> None:
@@ -46,6 +46,8 @@ class Call:
         # The name to send upstream, and an effort that came as a suffix of the client's name.
         self.upstream_model = ""
         self.effort: str | None = None
+        # The account that has what the call goes on from, where that lies at an upstream.
+        self.only_account: int | None = None
         self.bill: Bill
         self.account: Account | None = None
         self.purses: tuple[int, ...] = ()

@@ -11,15 +11,22 @@ from msgspec.structs import replace
 from tollbridge.billing.bounds import TEXT_BYTES_PER_TOKEN
 from tollbridge.catalog.prices import Price
 from tollbridge.core.money import Multiplier, ceil_div
+from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.usage import Usage
 
 # Four bytes of text are about one token in every current tokenizer.
 BYTES_PER_TOKEN = 4
+_BLOB_TOKENS = 1_000
 
 
 def estimate_tokens(text_bytes: int) -> int:
     """Return the tokens that so many bytes of text probably are."""
     return ceil_div(text_bytes, BYTES_PER_TOKEN)
+
+
+def estimate_input(body_bytes: int, blobs: BlobScan) -> int:
+    """Return the tokens that a request of this size, with these media in it, probably is."""
+    return estimate_tokens(body_bytes - blobs.bytes) + blobs.count * _BLOB_TOKENS
 
 
 def most_tokens(text_bytes: int) -> int:

@@ -21,6 +21,7 @@ from tollbridge.protocols.json_peek import FieldError
 from tollbridge.relay import gate
 from tollbridge.relay.attempt import Attempts
 from tollbridge.relay.call import Call
+from tollbridge.relay.counting import ESTIMATED
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.leash import Leash
 from tollbridge.relay.meter import estimated_usage
@@ -133,6 +134,8 @@ class Relay:
         whole = await self._attempts.unary(call)
         self._settlement.free(call)
         lines = b"content-type: %b\r\n%b" % (whole.content_type, tracing(call))
+        if whole.estimated:
+            lines += ESTIMATED
         call.exchange.reply(200, lines, whole.body)
 
     async def _unary(self, call: Call) -> None:

@@ -13,12 +13,11 @@ from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.money import format_usd
 from tollbridge.core.settings import Settings
 from tollbridge.relay.call import Call
-from tollbridge.relay.meter import estimate_tokens, known_client
+from tollbridge.relay.meter import estimate_input, known_client
 from tollbridge.relay.purses import Purses, shortage
 from tollbridge.relay.slices import HiddenOutput
 from tollbridge.storage.ledger_items import HoldResult, Poisoned
 
-_BLOB_ESTIMATE_TOKENS = 1_000
 # A client that takes our advice adds `,"max_completion_tokens":1000000`, which is input as well.
 _ADVICE_TOKENS = 16
 
@@ -65,10 +64,7 @@ class Reserve:
         settings = self._settings
         call.has_media = blobs.media
         call.input_bound = input_bound(len(body), blobs, call.model.context, settings.blob_tokens)
-        call.input_estimate = min(
-            call.input_bound,
-            estimate_tokens(len(body) - blobs.bytes) + blobs.count * _BLOB_ESTIMATE_TOKENS,
-        )
+        call.input_estimate = min(call.input_bound, estimate_input(len(body), blobs))
 
     async def _afford(self, call: Call) -> None:
         """Bound the call by figures just read: only they may refuse it."""

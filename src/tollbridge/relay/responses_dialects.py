@@ -26,9 +26,6 @@ from tollbridge.relay.translated import Translated
 SEARCHES_MOST: Final = 10
 """Web searches of one call where the request does not bound them."""
 
-# What other vendors signed comes back to their clients in an envelope of ours; OpenAI refuses it.
-_ENVELOPE: Final = b'"tbr1.'
-
 
 class _Responses(Talk):
     """Its answers think unseen or call tools unseen more often than not, so it is never sliced."""
@@ -74,7 +71,7 @@ class _Responses(Talk):
         limit: int | None,
         task: Task | None = None,
     ) -> bytes:
-        if _ENVELOPE in top.body:
+        if responses.has_envelopes(top.body):
             top = peek(_rewritten(top))
         if task is not None and task.effort is not None:
             top = peek(top.replaced({"reasoning": _with_effort(top, task.effort)}))

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import cast
 
+from tollbridge.protocols.conversation import Wire
 from tollbridge.relay.chat_dialects import CHAT, COMPLETIONS
+from tollbridge.relay.count_dialects import MESSAGES_COUNT, RESPONSES_COUNT, Counter
 from tollbridge.relay.dialects import Dialect
 from tollbridge.relay.embedding_dialects import EMBEDDINGS, GeminiEmbeddings
 from tollbridge.relay.gemini_dialects import GeminiCall
@@ -22,8 +24,11 @@ _ROUTES: Mapping[str, Dialect] = MappingProxyType(
         "/v1/completions": COMPLETIONS,
         "/v1/responses": RESPONSES,
         "/v1/responses/compact": COMPACT,
+        "/v1/responses/input_tokens": RESPONSES_COUNT,
         "/v1/messages": MESSAGES,
+        "/v1/messages/count_tokens": MESSAGES_COUNT,
         "/claude/v1/messages": MESSAGES,
+        "/claude/v1/messages/count_tokens": MESSAGES_COUNT,
         "/v1/embeddings": EMBEDDINGS,
         **MEDIA,
     }
@@ -33,7 +38,7 @@ PATHS = frozenset(_ROUTES)
 # The model's name becomes part of a path: what could leave its segment is no name.
 _GEMINI = re.compile(
     r"/(?:gemini/)?(v1(?:beta|alpha)?)/models/([A-Za-z0-9][A-Za-z0-9._-]{0,199})"
-    r":(generateContent|streamGenerateContent|embedContent|batchEmbedContents)"
+    r":(generateContent|streamGenerateContent|embedContent|batchEmbedContents|countTokens)"
 )
 _EMBEDDINGS = frozenset({"embedContent", "batchEmbedContents"})
 
@@ -56,5 +61,7 @@ def _gemini(path: str) -> Dialect | None:
     if action in _EMBEDDINGS:
         batch = action == "batchEmbedContents"
         return cast("Dialect", GeminiEmbeddings(version, model, batch=batch))
+    if action == "countTokens":
+        return cast("Dialect", Counter(Wire.GEMINI, version, model))
     call = GeminiCall(version, model, stream=action == "streamGenerateContent")
     return cast("Dialect", call)

@@ -11,12 +11,11 @@ from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.call import Call
-from tollbridge.relay.meter import estimate_tokens
+from tollbridge.relay.meter import estimate_input
 from tollbridge.relay.replies import rate_lines
 from tollbridge.storage.counters import Counters, Limit, Refusal, Scope, Ticket
 
 _OUTPUT_ESTIMATE_TOKENS = 1_024
-_BLOB_ESTIMATE_TOKENS = 1_000
 _RETRY_AFTER_MAX_S = 120
 # An upstream can claim anything; sums of more would not be exact in every store.
 _TOKENS_MAX = 1_000_000_000
@@ -126,7 +125,7 @@ def _estimate(call: Call, scopes: tuple[Scope, ...]) -> int:
     if not any(scope.tpm for scope in scopes):
         return 0
     body, blobs, wish = call.exchange.body, call.blobs, call.wish
-    tokens_in = estimate_tokens(len(body) - blobs.bytes) + blobs.count * _BLOB_ESTIMATE_TOKENS
+    tokens_in = estimate_input(len(body), blobs)
     limit = _OUTPUT_ESTIMATE_TOKENS if wish.limit is None else wish.limit
     return min(tokens_in, call.model.context) + min(limit, call.model.max_output) * wish.copies
 
