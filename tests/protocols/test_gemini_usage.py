@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocols import recordings
-from tollbridge.protocols.gemini_usage import TOKENS_MAX, usage_fields, usage_from
+from tollbridge.protocols.gemini_usage import TOKENS_MAX, has_counts, usage_fields, usage_from
 from tollbridge.protocols.usage import Usage
 
 
@@ -102,6 +102,11 @@ ANY = st.recursive(
         )
     ),
 )
+
+
+@given(ANY)
+def test_what_has_counts_has_a_usage(value):
+    assert has_counts(value) == (usage_from(value) is not None)
 
 
 @given(ANY)

@@ -87,6 +87,25 @@ def test_the_limit_counts_from_the_last_frame():
         assert len(framer.feed(b"xx\n\ndata: xx")) == 1
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+@pytest.mark.parametrize(
+    ("lines", "name", "data"),
+    [
+        ([b"event: a", b"data: x"], b"a", b"x"),
+        ([b"event:a", b"data:x"], b"a", b"x"),
+        ([b"event:  a", b"data:"], b" a", b""),
+        ([b"data: x", b"event: a"], b"a", b"x"),
+        ([b"event: a", b"event: b", b"data: x"], b"b", b"x"),
+        ([b"event: a", b"id: 7", b"data: x", b"data: y"], b"a", b"x\ny"),
+        ([b"event: a"], b"a", None),
+        ([b"eventual: a", b"data: x"], None, b"x"),
+    ],
+)
+def test_names_and_data(lines, end, name, data):
+    frame = end.join([*lines, b"", b""])
+    assert (event_of(frame), data_of(frame)) == (name, data)
+
+
 @pytest.mark.parametrize(
     ("frame", "data"),
     [

@@ -33,7 +33,7 @@ def spelled(fields: Any) -> dict[str, Any]:
     """
     if not isinstance(fields, dict):
         return {}
-    if not any("_" in name for name in fields):
+    if "_" not in "".join(fields):
         return fields
     made = {camel(name): value for name, value in fields.items()}
     made.update({name: value for name, value in fields.items() if "_" not in name})

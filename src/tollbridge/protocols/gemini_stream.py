@@ -23,7 +23,7 @@ from tollbridge.protocols.gemini_parts import (
     produced_bytes,
     searches_in,
 )
-from tollbridge.protocols.gemini_usage import usage_fields, usage_from
+from tollbridge.protocols.gemini_usage import has_counts, usage_fields, usage_from
 from tollbridge.protocols.json_peek import PeekError, peek
 from tollbridge.protocols.sse import Framer, data_of
 from tollbridge.protocols.tap import FrameTap
@@ -110,7 +110,7 @@ class GeminiTap(FrameTap):
         self.model = self.model or text_or_none(chunk.get("modelVersion"))
         self._id = self._id or text_or_none(chunk.get("responseId")) or ""
         figures = chunk.get("usageMetadata")
-        if usage_from(figures) is not None:
+        if has_counts(figures):
             self._figures = figures
         self._searches = max(self._searches, searches_in(chunk))
         for candidate in objects(chunk.get("candidates")):

@@ -23,11 +23,17 @@ _COUNTS: Final = (
 )
 
 
+def has_counts(fields: Any) -> bool:
+    """Say whether `usage_from` finds anything; for streams, which say it again and again."""
+    given = spelled(fields)
+    return any(given.get(name) is not None for name in _COUNTS)
+
+
 def usage_from(fields: Any) -> Usage | None:
     """Return the disjoint buckets of a `usageMetadata`; None when it holds no count at all."""
-    given = spelled(fields)
-    if all(given.get(name) is None for name in _COUNTS):
+    if not has_counts(fields):
         return None
+    given = spelled(fields)
     odd: list[str] = []
     prompt, made, thoughts, tools, total = (_tokens(given.get(name), odd) for name in _COUNTS)
     if given.get("totalTokenCount") is not None:

@@ -11,6 +11,8 @@ FRAME_MAX = 32 * 1024 * 1024
 # A blank line: two line ends in a row. A CR at the very end may still become a CRLF.
 _BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n|\Z))(?:\r\n|\n|\r(?!\n|\Z))")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+# What nearly every vendor writes: at most a name, then one line of data.
+_USUAL = re.compile(rb"(?:event: ?([^\r\n]*)\r?\n)?data: ?([^\r\n]*)(?:\r\n\r\n|\n\n)")
 
 
 class FrameTooLarge(ValueError):
@@ -94,12 +96,18 @@ def data_of(frame: bytes) -> bytes | None:
         body = frame[6:-2]
         if b"\n" not in body and b"\r" not in body:
             return body
+    usual = _USUAL.fullmatch(frame)
+    if usual is not None:
+        return usual[2]
     found = _values(frame, b"data")
     return b"\n".join(found) if found else None
 
 
 def event_of(frame: bytes) -> bytes | None:
     """Return the event's name (the last `event` line), None when it has none."""
+    usual = _USUAL.fullmatch(frame)
+    if usual is not None:
+        return usual[1]
     found = _values(frame, b"event")
     return found[-1] if found else None
 

@@ -154,7 +154,13 @@ class TranslatedTap:
     def _written(self, events: list[Event]) -> bytes:
         out = b""
         for event in self._calls.events(events):
-            if isinstance(event, Finished):
+            if type(event) is TextDelta:
+                # Nearly all of a stream.
+                self._begun.add(event.choice)
+                self.text_bytes += len(event.text.encode())
+                self.content = self.content or bool(event.text)
+                out += self._writer.write(event)
+            elif isinstance(event, Finished):
                 self._finishes[event.choice] = self._calls.finish(event)
                 self.finished = len(self._finishes) >= self._copies
             elif isinstance(event, UsageSeen):
@@ -174,7 +180,7 @@ class TranslatedTap:
         if isinstance(event, Start):
             self.model = self.model or event.model or None
             self._told_first = self._told_first or event.usage
-        elif isinstance(event, (TextDelta, RefusalDelta, ReasoningDelta, CallArguments)):
+        elif isinstance(event, (RefusalDelta, ReasoningDelta, CallArguments)):
             self.text_bytes += len(event.text.encode())
             self.content = self.content or bool(event.text)
         elif isinstance(event, (CallStart, Made, ReasoningEnd)):
