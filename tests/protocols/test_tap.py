@@ -121,6 +121,12 @@ def test_what_is_no_event_stream_is_an_error(body, error):
     assert tap.error == error
 
 
+def test_what_stands_between_frames_is_borne_once_there_were_any():
+    tap, shown = run([DELTA, b"<!-- a proxy -->\n\n", b'{"a":1}\n\n', END])
+    assert (tap.error, tap.finished) == (None, True)
+    assert shown == DELTA + b'<!-- a proxy -->\n\n{"a":1}\n\n'
+
+
 def test_an_error_that_stands_between_frames_is_seen_and_ends_what_passes():
     tap = Plain()
     assert tap.feed(DELTA) == DELTA

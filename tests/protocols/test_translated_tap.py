@@ -253,7 +253,7 @@ def test_what_is_no_event_stream_is_an_error(body, kind):
 
 
 @pytest.mark.parametrize("noise", [b": ping\n\n", b"\n\n", b"data: nonsense\n\n", b"data: [1]\n\n",
-                                   b"event: ping\n\n", b"data:\n\n"])  # fmt: skip
+                                   b"<!-- a proxy -->\n\n", b"event: ping\n\n", b"data:\n\n"])  # fmt: skip
 def test_noise_between_frames_changes_nothing(noise):
     stream = STREAMS[Wire.MESSAGES]
     whole, shown = run(stream)
