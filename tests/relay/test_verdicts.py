@@ -36,7 +36,7 @@ def test_a_connection_that_failed_is_tried_elsewhere(reason):
         (405, "account_refused", Kind.UPSTREAM_FAILED, True),
         (408, "status_408", Kind.UPSTREAM_FAILED, True),
         (409, "status_409", Kind.UPSTREAM_FAILED, True),
-        (413, "status_413", Kind.UPSTREAM_BAD_REQUEST, False),
+        (413, "status_413", Kind.BODY_TOO_LARGE, False),
         (415, "status_415", Kind.UPSTREAM_BAD_REQUEST, False),
         (422, "status_422", Kind.UPSTREAM_BAD_REQUEST, False),
         (429, "status_429", Kind.PROVIDER_RATE_LIMITED, True),

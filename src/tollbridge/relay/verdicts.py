@@ -22,6 +22,8 @@ _TIMEOUTS = frozenset(
 _CLIENT_FAULTS = frozenset({400, 413, 415, 422})
 _ACCOUNT_FAULTS = frozenset({401, 402, 403, 404, 405})
 _TOO_MANY = 429
+_NOT_FOUND = 404
+_TOO_LARGE = 413
 _RETRY_AFTER_DEFAULT_S = 5
 _RETRY_AFTER_MAX_S = 120
 
@@ -43,20 +45,28 @@ def of_failure(failure: UpstreamFailure) -> Verdict:
 
 def of_status(status: int, complaint: UpstreamComplaint, retry_after: bytes | None) -> Verdict:
     """Judge an answer that is not a success, or an error inside a 200."""
-    if status in _CLIENT_FAULTS and not complaint.about_account:
-        return Verdict(f"status_{status}", _client_fault(complaint), elsewhere=False)
-    if status == _TOO_MANY and not complaint.about_account:
+    ours = complaint.about_account
+    if (status == _TOO_MANY or complaint.about_rate) and not ours:
         wait_s = _seconds(retry_after, complaint.retry_after_s)
         error = ApiError(Kind.PROVIDER_RATE_LIMITED, retry_after_s=wait_s)
         return Verdict("status_429", error, elsewhere=True)
+    clients = status in _CLIENT_FAULTS or (status == _NOT_FOUND and complaint.about_ability)
+    if clients and not ours:
+        return Verdict(f"status_{status}", _client_fault(status, complaint), elsewhere=False)
     name = "account_refused" if status in _ACCOUNT_FAULTS else f"status_{status}"
     return Verdict(name, ApiError(Kind.UPSTREAM_FAILED), elsewhere=True)
 
 
 def of_complaint(fault: UpstreamFault) -> Verdict:
-    """Judge an error that came inside a 200: by the status that it names, else as a 500."""
-    complaint = UpstreamComplaint(fault.message, fault.type or None, fault.code or None)
-    return of_status(fault.status or 500, complaint, None)
+    """Judge an error that came inside a 200: by the status that it names or that its words imply."""
+    return of_words(
+        UpstreamComplaint(fault.message, fault.type or None, fault.code or None), fault.status
+    )
+
+
+def of_words(complaint: UpstreamComplaint, status: int | None = None) -> Verdict:
+    """Judge an error that came without a status of its own."""
+    return of_status(status or complaint.implied_status, complaint, None)
 
 
 def of_empty() -> Verdict:
@@ -64,12 +74,15 @@ def of_empty() -> Verdict:
     return Verdict("empty", ApiError(Kind.UPSTREAM_FAILED), elsewhere=True)
 
 
-def _client_fault(complaint: UpstreamComplaint) -> ApiError:
-    if complaint.code == "context_length_exceeded":
-        return ApiError(Kind.CONTEXT_TOO_LONG, clean_upstream_message(complaint.message) or None)
+def _client_fault(status: int, complaint: UpstreamComplaint) -> ApiError:
+    message = clean_upstream_message(complaint.message) or None
+    if complaint.about_context:
+        return ApiError(Kind.CONTEXT_TOO_LONG, message)
+    if status == _TOO_LARGE:
+        return ApiError(Kind.BODY_TOO_LARGE, message)
     return ApiError(
         Kind.UPSTREAM_BAD_REQUEST,
-        clean_upstream_message(complaint.message) or None,
+        message,
         code=complaint.code,
         param=complaint.param,
     )

@@ -28,8 +28,48 @@ _ACCOUNT_CODES = frozenset(
         "CONSUMER_SUSPENDED",
         "PERMISSION_DENIED",
         "UNAUTHENTICATED",
+        # Google's word for a place or a plan from which it may not be used.
+        "FAILED_PRECONDITION",
+        # We sell the model, so it is the account that does not have it.
+        "model_not_found",
+        "model_decommissioned",
+        "DeploymentNotFound",
     }
 )
+_RATE_CODES = frozenset(
+    {
+        "rate_limit_exceeded",
+        "rate_limit_error",
+        "RateLimitReached",
+        "RATE_LIMIT_EXCEEDED",
+        "RESOURCE_EXHAUSTED",
+    }
+)
+_CONTEXT_CODES = frozenset({"context_length_exceeded", "model_context_window_exceeded"})
+_CONTEXT_WORDS = re.compile(
+    r"context (?:length|window|limit)|maximum prompt length|prompt is too long|input is too long"
+    r"|token count\b.{0,40}\bexceeds the maximum",
+    re.IGNORECASE,
+)
+_ABILITY_WORDS = re.compile(r"\bnot supported (?:in|with|by|on|for) this model\b", re.IGNORECASE)
+# What an error is worth as a status where none came with it.
+_STATUSES = {
+    **dict.fromkeys(_RATE_CODES, 429),
+    **dict.fromkeys(_CONTEXT_CODES, 400),
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "INVALID_ARGUMENT": 400,
+    "OUT_OF_RANGE": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "UNAVAILABLE": 503,
+    "timeout_error": 504,
+    "DEADLINE_EXCEEDED": 504,
+    "overloaded_error": 529,
+}
 _DELAY = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,9})?s")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _PARAM = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}")
@@ -48,12 +88,34 @@ class UpstreamComplaint:
 
     @property
     def about_account(self) -> bool:
-        """Whether this is about our account there and none of the client's business."""
-        return (
-            self.code in _ACCOUNT_CODES
-            or self.kind in _ACCOUNT_CODES
-            or bool(_ACCOUNT_WORDS.search(self.message))
-        )
+        """Whether this is about our account there and none of the client's business.
+
+        One that says when to come again speaks of a rate: Google words a minute's quota like a plan's.
+        """
+        if self.code in _ACCOUNT_CODES or self.kind in _ACCOUNT_CODES:
+            return True
+        return self.retry_after_s is None and bool(_ACCOUNT_WORDS.search(self.message))
+
+    @property
+    def about_rate(self) -> bool:
+        """Whether there were too many calls or tokens in a while, whatever the status."""
+        return self.code in _RATE_CODES or self.kind in _RATE_CODES
+
+    @property
+    def about_context(self) -> bool:
+        """Whether the request is longer than the model reads; few vendors have a code for it."""
+        return self.code in _CONTEXT_CODES or bool(_CONTEXT_WORDS.search(self.message))
+
+    @property
+    def about_ability(self) -> bool:
+        """Whether the model cannot do what it was asked for: some vendors say so with a 404."""
+        return bool(_ABILITY_WORDS.search(self.message))
+
+    @property
+    def implied_status(self) -> int:
+        """The status that the vendor gives such an error where it has the choice; 500 by default."""
+        named = _STATUSES.get(self.code or "") or _STATUSES.get(self.kind or "")
+        return named or (400 if self.about_context else 500)
 
 
 def read_complaint(body: bytes) -> UpstreamComplaint:
