@@ -61,7 +61,7 @@ KINDS = {
 # What must not be left of any vendor's words: addresses, keys, ids of projects and people.
 TELLTALES = re.compile(
     r"https?:|www\.|\bsk-\w|\borg-|\bproj_|project_number:\d|projects/\w|\bproject \d"
-    r"|[0-9a-f]{8}-[0-9a-f]{4}-|req_\w|user_\w|\.(?:com|ai|org|io|net)\b",
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-|req_\w|user_(?!REDACTED)\w|\.(?:com|ai|org|io|net)\b",
     re.IGNORECASE,
 )
 
