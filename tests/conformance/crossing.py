@@ -124,3 +124,17 @@ def asking(one: Dialogue) -> Conversation:
     """Read the recorded request."""
     body = msgspec.json.encode(one.request)
     return read_request(Wire(one.wire), body, model=one.model, stream=one.streamed)
+
+
+# A model of each vendor's that takes nearly all that its protocol has.
+MODELS = {
+    "chat": "gpt-5.4",
+    "responses": "gpt-5.4",
+    "messages": "claude-sonnet-4-5",
+    "gemini": "gemini-2.5-flash",
+}
+
+
+def requested(one: Dialogue, target: str) -> Translation:
+    """Carry a recorded request to a vendor; raises Untranslatable and FieldError."""
+    return Translation(asking(one), Wire(target), addressee(target, MODELS[target]))

@@ -94,6 +94,14 @@ def answered(corpus: Path) -> list[Dialogue]:
     return [one for one in load(corpus) if one.norm and one.status == 200]
 
 
+def _complete(wire: str, request: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
+    """Return a request with its model: clouds name it, and themselves, elsewhere than the vendors."""
+    if wire == "gemini" or "model" in request:
+        return request
+    rest = {name: value for name, value in request.items() if name != "anthropic_version"}
+    return {"model": record["model"] or "a-model", **rest}
+
+
 def _read(wire: str, endpoints: tuple[str, ...], record: dict[str, Any]) -> Dialogue | None:
     answer, given = record["response"], record["request"]
     if record["endpoint"] not in endpoints:
@@ -102,7 +110,7 @@ def _read(wire: str, endpoints: tuple[str, ...], record: dict[str, Any]) -> Dial
     if sse is None and not isinstance(body, dict):
         return None
     request = given.get("body") if given.get("known") else None
-    request = request if isinstance(request, dict) else None
+    request = _complete(wire, request, record) if isinstance(request, dict) else None
     return Dialogue(
         id=record["id"],
         wire=wire,
@@ -116,3 +124,8 @@ def _read(wire: str, endpoints: tuple[str, ...], record: dict[str, Any]) -> Dial
         norm=record["source"].get("note") not in _NO_NORM and record["id"] not in _EDITED,
         features=tuple(record["features"]),
     )
+
+
+def camel(name: str) -> str:
+    """Return the documented spelling of a field's name, for Google takes both."""
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
