@@ -35,7 +35,7 @@ from tollbridge.notify.operators import Operators
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.realtime_door import RealtimeDoor, is_realtime
-from tollbridge.relay.routes import PATHS, is_relayed
+from tollbridge.relay.routes import is_relayed
 from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
 from tollbridge.storage.counters import Counters
@@ -138,7 +138,7 @@ class Gateway:
                 snapshot=lambda: self._world.snapshot,
                 ready=lambda: ledger.ready,
                 draining=lambda: self._leaving,
-                relay_paths=PATHS,
+                relayed=_is_call,
                 metrics=self.metrics,
                 refresh_gauges=self._refresh_gauges,
                 all_metrics=self._siblings.exposition if self._siblings else None,
@@ -189,7 +189,7 @@ class Gateway:
         """Return how the HTTP server of this gateway is set up."""
         settings = self._settings
         edge = EdgeConfig(
-            diverts=lambda method, path: is_relayed(method, path) or is_realtime(method, path),
+            diverts=_is_call,
             handle=self._handle,
             upgrades=is_realtime,
             limits=_edge_limits(settings),
@@ -239,6 +239,10 @@ class Gateway:
         """What is on the disk is not known any more: end at once, the next start recovers."""
         _log.critical("the books are broken, ending", reason=reason)
         os._exit(_EXIT_BROKEN)
+
+
+def _is_call(method: str, path: str) -> bool:
+    return is_relayed(method, path) or is_realtime(method, path)
 
 
 def _node(settings: Settings, alarms: Alarms) -> Node:

@@ -14,6 +14,7 @@ from tollbridge.catalog.snapshot import Site, Snapshot
 from tollbridge.core.errors import Profile
 
 CANARY = "canary-5f1c"
+GEMINI_CALL = "/v1beta/models/x:generateContent"
 
 
 def check(reply: httpx2.Response, status: int) -> dict[str, Any]:
@@ -54,7 +55,7 @@ async def test_an_unknown_path_is_json_too(shop: Shop, path: str):
 async def test_each_family_has_its_own_grammar(shop: Shop):
     async with shop.client() as client:
         claude = check(await client.get("/claude/v1/nothing"), 404)
-        gemini = check(await client.post("/v1beta/models/nothing"), 404)
+        gemini = check(await client.post("/v1beta/nothing"), 404)
     assert (claude["type"], claude["error"]["type"]) == ("error", "not_found_error")
     assert (gemini["error"]["code"], gemini["error"]["status"]) == (404, "NOT_FOUND")
 
@@ -65,7 +66,11 @@ async def test_each_family_has_its_own_grammar(shop: Shop):
         ("GET", "/v1/chat/completions", "POST"),
         ("HEAD", "/v1/chat/completions", "POST"),
         ("DELETE", "/v1/completions", "POST"),
-        ("OPTIONS", "/v1/completions", "POST"),
+        ("PATCH", "/v1/completions", "POST"),
+        ("POST", "/claude/v1/models", "GET,HEAD"),
+        ("POST", "/v1beta/models/x", "GET,HEAD"),
+        ("GET", GEMINI_CALL, "POST"),
+        ("PUT", GEMINI_CALL, "POST"),
         ("POST", "/v1/models", "GET,HEAD"),
         ("PUT", "/v1/models/gpt-5.4", "GET,HEAD"),
         ("POST", "/v1/balance", "GET,HEAD"),
@@ -82,6 +87,23 @@ async def test_a_wrong_method_names_the_right_ones(shop: Shop, method: str, path
     assert reply.headers["content-type"] == "application/json"
     if method != "HEAD":
         assert f"({method} {path})" in check(reply, 405)["error"]["message"]
+
+
+async def test_all_methods_of_a_path_are_named_whoever_answers_them(shop: Shop):
+    def relayed(method: str, path: str) -> bool:
+        return path == "/v1/balance" and method in {"DELETE", "POST"}
+
+    async with shop.client(relayed=relayed) as client:
+        reply = await client.put("/v1/balance")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "DELETE,GET,HEAD,POST")
+
+
+async def test_a_call_of_gemini_that_we_do_not_know_is_a_wrong_path(shop: Shop):
+    async with shop.client() as client:
+        for method in ("GET", "POST"):
+            for action in ("predict", "countTokens", "generateAnswerContents"):
+                reply = await client.request(method, f"/v1beta/models/x:{action}")
+                assert check(reply, 404)["error"]["status"] == "NOT_FOUND"
 
 
 async def test_a_relayed_path_that_was_spelt_otherwise_is_a_wrong_path(shop: Shop):

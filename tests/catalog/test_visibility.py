@@ -1,12 +1,14 @@
 """Proof of which channels are open to a key and which models they list."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tollbridge.catalog.prices import Price, Rates
-from tollbridge.catalog.snapshot import Channel, Model, Site, Snapshot, split_names
-from tollbridge.catalog.visibility import is_sold, listed_models, open_channels
+from tollbridge.catalog.snapshot import Account, Channel, Model, Site, Snapshot, split_names
+from tollbridge.catalog.visibility import cheapest, is_sold, listed_models, open_channels, seller
 from tollbridge.core.errors import Surface
 from tollbridge.core.money import Multiplier
 
@@ -60,11 +62,25 @@ def test_open_channels(channel_id: int | None, group: str, expected: list[int]):
     assert [one.id for one in open_channels(view, channel_id, group)] == expected
 
 
-def test_models_are_listed_once_with_the_first_channel():
+def test_models_are_listed_once_with_the_first_of_equal_channels():
     one, two = channel(1, ["b", "free"]), channel(2, ["a", "b", "ab*"])
     view = snapshot(one, two)
     assert listed_models(view, [one, two], frozenset()) == {"a": two, "b": one}
     assert list(listed_models(view, [two, one], frozenset())) == ["a", "b"]
+
+
+def test_the_cheapest_channel_that_has_somebody_to_ask_sells():
+    somebody = Account(1, 1, "a", "openai", "", "", 1, 0, False, "", Multiplier(1, 1), False)
+    dear = replace(channel(1, ["a", "b"]), multiplier=Multiplier(2, 1), accounts=(somebody,))
+    dearer = replace(channel(2, ["a"]), multiplier=Multiplier(3, 1), accounts=(somebody,))
+    empty = channel(3, ["a", "ab*"])
+    view = snapshot(dearer, dear, empty)
+    assert cheapest([dearer, dear, empty]) is dear
+    assert cheapest([empty]) is empty
+    assert listed_models(view, [dearer, dear, empty], frozenset()) == {"a": dear, "b": dear}
+    assert seller(view, [dearer, dear, empty], "a") is dear
+    assert seller(view, [dearer, dear, empty], "abc") is empty
+    assert seller(view, [dearer, dear, empty], "free") is None
 
 
 def test_a_list_of_the_keys_own():

@@ -2,6 +2,7 @@
 
 import json
 
+from tollbridge.core.cross_origin import ANSWER_LINES
 from tollbridge.core.errors import ApiError, Kind, Profile
 from tollbridge.edge.refusals import refusal, status_line
 
@@ -12,8 +13,15 @@ def test_paths_choose_the_grammar():
     assert status == 503 and b"retry-after: " in lines and lines.endswith(b"\r\n")
     assert json.loads(body)["error"]["type"] == "overloaded_error"
     for path in ("/page", ""):
-        _, _, body = refusal(error, path, Profile.STRICT)
+        _, lines, body = refusal(error, path, Profile.STRICT)
         assert json.loads(body)["error"]["status"] == 503
+        assert b"access-control" not in lines
+
+
+def test_pages_of_other_origins_may_read_refusals_of_the_api():
+    for path in ("/v1/messages", "/messages", "/gemini/v1/models", "/v1/nothing"):
+        _, lines, _ = refusal(ApiError(Kind.DRAINING), path, Profile.STRICT)
+        assert lines.startswith(ANSWER_LINES)
 
 
 def test_status_lines():

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.relay.calls import admitted
+from tollbridge.core.cross_origin import ANSWER_LINES
 from tollbridge.core.money import parse_usd
 from tollbridge.relay.replies import (
     SSE_HEADERS,
@@ -18,9 +19,9 @@ from tollbridge.storage.counters import Scope, State
 
 def test_every_answer_carries_its_tid_and_a_written_limit_only_if_there_is_one():
     call = admitted()
-    assert tracing(call) == f"x-request-id: {call.tid}\r\n".encode()
+    assert tracing(call) == ANSWER_LINES + f"x-request-id: {call.tid}\r\n".encode()
     call.output_limit = 4096
-    assert tracing(call) == (
+    assert tracing(call) == ANSWER_LINES + (
         f"x-request-id: {call.tid}\r\nx-tollbridge-max-output: 4096\r\n".encode()
     )
 
@@ -45,8 +46,8 @@ def test_what_is_told_of_money_is_exact(charge, balance):
 
 
 def test_header_pairs_become_complete_lines():
-    assert header_lines(()) == b""
-    assert header_lines(((b"a", b"1"), (b"b", b"2"))) == b"a: 1\r\nb: 2\r\n"
+    assert header_lines(()) == ANSWER_LINES
+    assert header_lines(((b"a", b"1"), (b"b", b"2"))) == ANSWER_LINES + b"a: 1\r\nb: 2\r\n"
 
 
 def test_a_stream_is_neither_cached_nor_buffered_on_its_way():

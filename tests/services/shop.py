@@ -36,7 +36,9 @@ DEMO, AUTO, LIMITED, OTHERS = (
 )
 NOTHING = Usage()
 AT_MS = 1_767_225_600_123
-RELAY_PATHS = frozenset({"/v1/chat/completions", "/v1/completions"})
+RELAY_PATHS = frozenset(
+    {"/v1/chat/completions", "/v1/completions", "/v1beta/models/x:generateContent"}
+)
 
 CATALOGUE = f"""
 [site]
@@ -276,7 +278,7 @@ async def open_shop(engine: AsyncEngine, secrets: Secrets) -> Shop:
         snapshot=lambda: snapshot,
         ready=lambda: True,
         draining=lambda: False,
-        relay_paths=RELAY_PATHS,
+        relayed=lambda method, path: method == "POST" and path in RELAY_PATHS,
         metrics=Metrics(),
         refresh_gauges=lambda: None,
     )

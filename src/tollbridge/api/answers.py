@@ -1,4 +1,4 @@
-"""Owns the form of every answer of the API: JSON, never cached, errors in the path's own grammar.
+"""Owns the form of every answer of the API: JSON, never cached, errors in the client's own grammar.
 
 Must not know what is answered. Amounts are shown here alone: exact decimals, never floats.
 """
@@ -7,9 +7,11 @@ from typing import Any
 
 import msgspec
 from fastapi import Request, Response
+from starlette.types import Scope
 
+from tollbridge.api.families import family_of
 from tollbridge.api.services import ApiServices
-from tollbridge.core.errors import ApiError, render, surface_of
+from tollbridge.core.errors import ApiError, Surface, render
 from tollbridge.core.money import format_usd
 
 _encode = msgspec.json.Encoder().encode
@@ -30,8 +32,23 @@ def tid_of(request: Request) -> str:
 
 def path_of(request: Request) -> str:
     """Return the path as the client sent it, still percent-encoded."""
-    raw: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    return raw_path(request.scope)
+
+
+def raw_path(scope: Scope) -> str:
+    """Return a request's path as the client sent it, still percent-encoded."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
     return raw.partition(b"?")[0].decode("latin-1")
+
+
+def headers_of(request: Request) -> dict[bytes, bytes]:
+    """Return the headers by lower-case name; of a repeated one the first, as for the relay."""
+    return dict(reversed(request.scope["headers"]))
+
+
+def family(request: Request) -> Surface:
+    """Return the surface in whose grammar this request is answered."""
+    return family_of(path_of(request), headers_of(request), request.scope["query_string"])
 
 
 def answer(content: Any, status: int = 200) -> Response:
@@ -40,9 +57,9 @@ def answer(content: Any, status: int = 200) -> Response:
 
 
 def refusal(request: Request, error: ApiError) -> Response:
-    """Return an error in the grammar of the path's surface and the dialect of the site."""
+    """Return an error in the grammar of the request's family and the dialect of the site."""
     profile = services_of(request).snapshot().site.error_profile
-    shown = render(error, surface_of(path_of(request)), profile, tid_of(request))
+    shown = render(error, family(request), profile, tid_of(request))
     response = Response(shown.body, shown.status, _HEADERS)
     for name, value in shown.headers:
         response.headers[name.decode()] = value.decode("latin-1")

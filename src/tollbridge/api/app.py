@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from tollbridge.api import balance, billing_compat, fallback, models, operations, receipts
+from tollbridge.api.cors import CrossOrigin
 from tollbridge.api.services import ApiServices
 from tollbridge.api.traced import Traced
 
@@ -24,4 +25,4 @@ def make_api(services: ApiServices) -> ASGIApp:
     fallback.install(app)
     for part in (operations, models, balance, receipts, billing_compat):
         app.include_router(part.router)
-    return Traced(app)
+    return Traced(CrossOrigin(app))

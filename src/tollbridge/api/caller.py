@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from tollbridge.api.answers import services_of
+from tollbridge.api.answers import headers_of, services_of
 from tollbridge.core.clock import now_ms
 from tollbridge.identity.keys import KeyRecord
 from tollbridge.identity.presented import authenticate, check_key
@@ -16,9 +16,8 @@ from tollbridge.identity.presented import authenticate, check_key
 async def caller(request: Request) -> KeyRecord:
     """Return the key that asks; ApiError when there is none or it must not be used."""
     scope = request.scope
-    # Of a repeated header the first counts, as it does for the relay.
-    headers = dict(reversed(scope["headers"]))
-    key = await authenticate(headers, scope["query_string"], services_of(request).keys)
+    keys = services_of(request).keys
+    key = await authenticate(headers_of(request), scope["query_string"], keys)
     client = scope.get("client")
     check_key(key, client[0] if client else "", now_ms())
     return key

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from tollbridge.api.answers import path_of, refusal, services_of
 from tollbridge.core.errors import ApiError, Kind, not_found
 
-_RELAY_METHOD = "POST"
+_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 
 
 def install(app: FastAPI) -> None:
@@ -37,18 +37,20 @@ async def _unrouted(request: Request, error: Exception) -> Response:
 def _error_of(request: Request, error: HTTPException) -> ApiError:
     """Say what the framework's refusal means: it only ever refuses paths and methods."""
     path, method = path_of(request), request.method
+    relayed = services_of(request).relayed
+    allowed = {name for name in _METHODS if relayed(name, path)}
     if error.status_code == 405:
-        return _wrong_method(method, path, _allowed(error.headers))
-    if path in services_of(request).relay_paths and method != _RELAY_METHOD:
-        return _wrong_method(method, path, _RELAY_METHOD)
+        allowed |= _allowed(error.headers)
+    if allowed:
+        return _wrong_method(method, path, ", ".join(sorted(allowed)))
     if error.status_code == 404:
         return not_found(method, path)
     return ApiError(Kind.INVALID_REQUEST)
 
 
-def _allowed(headers: Mapping[str, str] | None) -> str:
+def _allowed(headers: Mapping[str, str] | None) -> set[str]:
     named = (headers or {}).get("Allow", "GET")
-    return ", ".join(sorted(name.strip() for name in named.split(",")))
+    return {name.strip() for name in named.split(",")}
 
 
 def _wrong_method(method: str, path: str, allow: str) -> ApiError:

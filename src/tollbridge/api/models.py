@@ -1,48 +1,68 @@
-"""Owns GET /v1/models: what a key can call, in the shape of OpenAI's list.
+"""Owns the lists of models: what a key can call, in the shape of the family that asks.
 
-Only what the key's channels list and what has a price. Ids are exact and case-sensitive.
+Only what the key's channels list and what has a price. Ids are exact and case-sensitive. How a
+model looks is decided in `model_shapes`.
 """
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
+from starlette.convertors import Convertor, register_url_convertor
 
-from tollbridge.api.answers import answer, path_of, services_of
+from tollbridge.api.answers import answer, family, services_of
 from tollbridge.api.caller import Caller
+from tollbridge.api.model_shapes import Offer, listed, shown
 from tollbridge.billing.pricing import is_priced
 from tollbridge.catalog.snapshot import Channel, Snapshot
-from tollbridge.catalog.visibility import is_sold, listed_models, open_channels
-from tollbridge.core.errors import ApiError, Kind, not_found
+from tollbridge.catalog.visibility import listed_models, open_channels, seller
+from tollbridge.core.errors import ApiError, Kind
 from tollbridge.identity.keys import KeyRecord
 
 router = APIRouter()
 
-# SDKs want a number here; the catalogue's view carries no dates. 2025-01-01.
-_CREATED_S = 1_735_689_600
+_METHODS = ["GET", "HEAD"]
+_FAMILIES = (
+    *("/v1", "/claude/v1", "/v1beta", "/v1alpha"),
+    *("/gemini/v1", "/gemini/v1beta", "/gemini/v1alpha"),
+)
 
 
-@router.api_route("/v1/models", methods=["GET", "HEAD"])
+class _Name(Convertor[str]):
+    """A model's name in a path: whatever is not a call of Gemini's native interface."""
+
+    regex = r"(?!.*:(?:\w+Contents?|countTokens|predict\w*)$).+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("model_name", _Name())
+
+
 async def list_models(request: Request, key: Caller) -> Response:
     """List what the key can call."""
     snapshot = services_of(request).snapshot()
-    found = _listed(snapshot, _channels(snapshot, key), key)
-    data = [_shown(name, channel) for name, channel in found.items()]
-    return answer({"object": "list", "data": data})
+    offers = _offers(snapshot, _channels(snapshot, key), key)
+    return answer(listed(family(request), offers, request.query_params))
 
 
-@router.api_route("/v1/models/{model:path}", methods=["GET", "HEAD"])
 async def retrieve_model(request: Request, model: str, key: Caller) -> Response:
     """Show one model; model_unknown names the nearest."""
-    if not model:
-        raise not_found(request.method, path_of(request))
     snapshot = services_of(request).snapshot()
     channels = _channels(snapshot, key)
     if not key.models or model in key.models:
-        for channel in channels:
-            if is_sold(snapshot, channel, model) and _has_worth(snapshot, model):
-                return answer(_shown(model, channel))
-    nearest = ", ".join(snapshot.nearest(model, _listed(snapshot, channels, key)))
+        channel = seller(snapshot, channels, model)
+        offer = _offer(snapshot, model, channel) if channel else None
+        if offer:
+            return answer(shown(family(request), offer))
+    nearest = ", ".join(snapshot.nearest(model, _offers(snapshot, channels, key)))
     raise ApiError(Kind.MODEL_UNKNOWN, facts={"model": model, "nearest": nearest})
+
+
+for _family in _FAMILIES:
+    router.add_api_route(f"{_family}/models", list_models, methods=_METHODS)
+    router.add_api_route(f"{_family}/models/{{model:model_name}}", retrieve_model, methods=_METHODS)
 
 
 def _channels(snapshot: Snapshot, key: KeyRecord) -> list[Channel]:
@@ -52,16 +72,14 @@ def _channels(snapshot: Snapshot, key: KeyRecord) -> list[Channel]:
     return channels
 
 
-def _listed(snapshot: Snapshot, channels: list[Channel], key: KeyRecord) -> dict[str, Channel]:
+def _offers(snapshot: Snapshot, channels: list[Channel], key: KeyRecord) -> dict[str, Offer]:
     found = listed_models(snapshot, channels, key.models)
-    return {name: channel for name, channel in found.items() if _has_worth(snapshot, name)}
+    offers = (_offer(snapshot, name, channel) for name, channel in found.items())
+    return {offer.name: offer for offer in offers if offer}
 
 
-def _has_worth(snapshot: Snapshot, name: str) -> bool:
-    """Tell whether the price asks for anything at all: calls at no price are refused."""
+def _offer(snapshot: Snapshot, name: str, channel: Channel) -> Offer | None:
+    """Return the offer if its price asks for anything at all: calls at no price are refused."""
     model = snapshot.model(name)
-    return model is not None and model.price is not None and is_priced(model.price)
-
-
-def _shown(name: str, channel: Channel) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": _CREATED_S, "owned_by": channel.platform}
+    priced = model is not None and model.price is not None and is_priced(model.price)
+    return Offer(name, model, channel) if model and priced else None

@@ -15,7 +15,7 @@ class ApiServices:
     """The API's wiring.
 
     `snapshot`, `ready` (the ledger takes calls) and `draining` (the process is ending) are asked at
-    every request. `relay_paths` are the metered paths, POST only, which the relay answers.
+    every request. `relayed(method, path)` says what the relay answers, for all that is refused here.
     `refresh_gauges` brings the gauges of `metrics` up to date. `all_metrics` is set where several
     processes serve: it answers for all of them, or raises TimeoutError.
     """
@@ -25,7 +25,7 @@ class ApiServices:
     snapshot: Callable[[], Snapshot]
     ready: Callable[[], bool]
     draining: Callable[[], bool]
-    relay_paths: frozenset[str]
+    relayed: Callable[[str, str], bool]
     metrics: Metrics
     refresh_gauges: Callable[[], None]
     all_metrics: Callable[[], Awaitable[bytes]] | None = None

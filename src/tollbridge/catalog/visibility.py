@@ -4,7 +4,8 @@ Must not know of keys: what matters of one (its channel, its user's group, its m
 as values. The relay's choice and the API's lists both follow from here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
 
 from tollbridge.catalog.snapshot import Channel, Snapshot
 
@@ -27,20 +28,34 @@ def open_channels(snapshot: Snapshot, channel_id: int | None, group: str) -> lis
 def listed_models(
     snapshot: Snapshot, channels: Iterable[Channel], allowed: frozenset[str]
 ) -> dict[str, Channel]:
-    """Return every priced model that the channels list by name, sorted, with the first such channel.
+    """Return every priced model that the channels list by name, sorted, with the cheapest of them.
 
     `allowed` narrows it to a key's own list; empty allows all. A name of that list which a channel
     serves by a wildcard is listed too, because it can be called.
     """
-    found: dict[str, Channel] = {}
+    found: dict[str, list[Channel]] = {}
     for channel in channels:
         names = set(snapshot.visible[channel.id])
         if allowed:
             names &= allowed
             names |= {name for name in allowed if is_sold(snapshot, channel, name)}
         for name in names:
-            found.setdefault(name, channel)
-    return dict(sorted(found.items()))
+            found.setdefault(name, []).append(channel)
+    return {name: cheapest(selling) for name, selling in sorted(found.items())}
+
+
+def seller(snapshot: Snapshot, channels: Iterable[Channel], name: str) -> Channel | None:
+    """Return the cheapest channel that could serve a call of the model `name`, if any."""
+    selling = [channel for channel in channels if is_sold(snapshot, channel, name)]
+    return cheapest(selling) if selling else None
+
+
+def cheapest(channels: Sequence[Channel]) -> Channel:
+    """Return the channel that a call goes to when several could take it: the cheapest with somebody
+    to ask, the first of equals. ValueError when there are none.
+    """
+    staffed = [channel for channel in channels if channel.accounts] or channels
+    return min(staffed, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
 
 
 def is_sold(snapshot: Snapshot, channel: Channel, name: str) -> bool:

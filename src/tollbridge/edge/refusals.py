@@ -6,6 +6,7 @@ Must not know why a request is refused, nor of connections: an error in, bytes o
 from http import HTTPStatus
 
 from tollbridge.core.clock import new_tid
+from tollbridge.core.cross_origin import ANSWER_LINES
 from tollbridge.core.errors import ApiError, Profile, Surface, is_api_path, render, surface_of
 
 STATUS_LINES = {
@@ -21,9 +22,11 @@ def status_line(status: int) -> bytes:
 def refusal(error: ApiError, path: str, profile: Profile) -> tuple[int, bytes, bytes]:
     """Return status, header lines and JSON body in the grammar of the path's surface.
 
-    A path outside the API, or none at all, gets the plain form of the OpenAI surfaces.
+    A path outside the API, or none at all, gets the plain form of the OpenAI surfaces, and pages of
+    other origins may not read it.
     """
-    surface = surface_of(path) if is_api_path(path) else Surface.CHAT
+    is_api = is_api_path(path)
+    surface = surface_of(path) if is_api else Surface.CHAT
     shown = render(error, surface, profile, new_tid())
     lines = b"".join(b"%b: %b\r\n" % header for header in shown.headers)
-    return shown.status, lines, shown.body
+    return shown.status, ANSWER_LINES + lines if is_api else lines, shown.body

@@ -5,12 +5,11 @@ Raises ApiError for everything refused; nothing has been held or sent by then (a
 """
 
 from collections.abc import Coroutine
-from fractions import Fraction
 from typing import Any
 
 from tollbridge.billing.pricing import is_priced
 from tollbridge.catalog.snapshot import Channel, Model, Snapshot
-from tollbridge.catalog.visibility import open_channels
+from tollbridge.catalog.visibility import cheapest, open_channels
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
@@ -160,10 +159,7 @@ def _offer(call: Call) -> tuple[Channel, Model]:
         raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
     if model.price is None or not is_priced(model.price):
         raise ApiError(Kind.MODEL_UNPRICED, facts=facts)
-    # An `auto` key gets the cheapest channel that serves the model and has somebody to ask.
-    staffed = [channel for channel in speaking if channel.accounts] or speaking
-    cheapest = min(staffed, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
-    return cheapest, model
+    return cheapest(speaking), model
 
 
 def _reaches(dialect: Dialect, channel: Channel) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tollbridge.core.cross_origin import ANSWER_LINES
 from tollbridge.core.money import format_usd
 from tollbridge.relay.call import Call
 from tollbridge.storage.counters import Scope, State
@@ -17,11 +18,12 @@ def stream_lines(content_type: bytes) -> bytes:
 
 
 SSE_HEADERS = stream_lines(b"text/event-stream; charset=utf-8")
+_TID = ANSWER_LINES + b"x-request-id: "
 
 
 def tracing(call: Call) -> bytes:
     """Return the lines that every answer of this call carries."""
-    lines = b"x-request-id: " + call.tid.encode() + b"\r\n" + call.rate_lines
+    lines = _TID + call.tid.encode() + b"\r\n" + call.rate_lines
     if call.output_limit is not None:
         lines += b"x-tollbridge-max-output: %d\r\n" % call.output_limit
     return lines
@@ -36,8 +38,8 @@ def settled(charge: int, balance: int) -> bytes:
 
 
 def header_lines(pairs: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """Return header pairs as lines."""
-    return b"".join(name + b": " + value + b"\r\n" for name, value in pairs)
+    """Return an error's header pairs as lines, after those of every answer."""
+    return ANSWER_LINES + b"".join(name + b": " + value + b"\r\n" for name, value in pairs)
 
 
 def rate_lines(scopes: Sequence[Scope], states: Sequence[State]) -> bytes:

@@ -28,6 +28,15 @@ RIGHT = {
     "/v1beta/models/gemini-3-pro:generateContent": Surface.GEMINI,
     "/gemini/v1beta/models/gemini-3-pro:streamGenerateContent": Surface.GEMINI,
     "/gemini/v1/models": Surface.GEMINI,
+    "/gemini/v1alpha/models/gemini-3-pro": Surface.GEMINI,
+    "/v1alpha/models": Surface.GEMINI,
+    "/v1/models/gemini-3-pro:generateContent": Surface.GEMINI,
+    "/v1/models/gemini-3-pro:batchEmbedContents": Surface.GEMINI,
+    "/v1/models/ft:gpt-4o:us::1": Surface.CHAT,
+    "/v1/realtime": Surface.MEDIA,
+    "/v1/responses/compact": Surface.RESPONSES,
+    "/claude/v1/models/claude-opus-4-6": Surface.MESSAGES,
+    "/dashboard/billing/usage": Surface.CHAT,
 }
 WRONG = {
     "/v1/v1/chat/completions": "/v1/chat/completions",
@@ -52,11 +61,26 @@ WRONG = {
     "/claude/v1/v1/messages": "/claude/v1/messages",
     "/v1/models/": "/v1/models",
     "/v1/v1/models/gpt-5.4": "/v1/models/gpt-5.4",
-    "/v1/models/gemini-3:generateContent": "/v1beta/models/gemini-3:generateContent",
+    "/v1/v1/models/gemini-3:generateContent": "/v1/models/gemini-3:generateContent",
     "/models/gemini-3:generateContent": "/v1beta/models/gemini-3:generateContent",
     "/v1beta/v1beta/models/Gem:countTokens": "/v1beta/models/Gem:countTokens",
     "/gemini/models/Gem:generateContent": "/gemini/v1beta/models/Gem:generateContent",
     "/v1beta/openai/chat/completions": "/v1/chat/completions",
+    "/v1beta/openai/models": "/v1/models",
+    "/v1beta/models/": "/v1beta/models",
+    "/v1beta/v1alpha/models/Gem": "/v1alpha/models/Gem",
+    "/gemini/models": "/gemini/v1beta/models",
+    "/gemini/v1/model/Gem": "/gemini/v1/models/Gem",
+    "/gemini/v1beta/chat/completions": "/v1/chat/completions",
+    "/gemini/v1beta/v1/messages": "/v1/messages",
+    "/gemini/v1/balance": "/v1/balance",
+    "/claude/models": "/claude/v1/models",
+    "/claude/v1/v1/models/Opus": "/claude/v1/models/Opus",
+    "/claude/v1/chat/completions": "/v1/chat/completions",
+    "/claude/v1/dashboard/billing/usage": "/v1/dashboard/billing/usage",
+    "/realtime": "/v1/realtime",
+    "/responses/compact": "/v1/responses/compact",
+    "/v1/v1/responses/input_tokens": "/v1/responses/input_tokens",
 }
 BEYOND = ["/v1", "/v1/", "/v1/nothing", "/v1/files", "/v1beta/files", "/claude", "/gemini/v1"]
 PAGES = [
@@ -66,6 +90,8 @@ PAGES = [
     "/docs/v1",
     "/images",
     "/models",
+    "/dashboard/billing",
+    "/dashboard/billing/usages",
     "/message",
     "/console/images",
     "/api/models",
@@ -109,6 +135,8 @@ def test_queries_and_prefixes_of_words_do_not_count():
     assert surface_of("/v1/messagesboard") is Surface.CHAT
     assert not is_api_path("/v1x/messages")
     assert surface_of("/gemini/x") is Surface.GEMINI
+    assert surface_of("/v1beta/openai/files") is Surface.CHAT
+    assert is_api_path("/dashboard/billing/usage?start_date=x")
     assert surface_of("/claude/v1/nothing") is Surface.MESSAGES
 
 

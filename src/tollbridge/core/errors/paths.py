@@ -9,7 +9,8 @@ import re
 from tollbridge.core.errors.kinds import Surface
 
 _PATH_LIMIT = 512
-_FAMILIES = frozenset({"v1", "v1beta", "claude", "gemini"})
+_NATIVE = frozenset({"v1beta", "v1alpha", "gemini"})
+_FAMILIES = _NATIVE | {"v1", "claude"}
 _MEDIA = frozenset({"images", "audio", "embeddings", "moderations", "realtime"})
 
 # Endpoints that people call without /v1: nothing else of ours may ever live under these names.
@@ -18,6 +19,8 @@ _CALLS = frozenset(
         ("chat", "completions"),
         ("completions",),
         ("responses",),
+        ("responses", "compact"),
+        ("responses", "input_tokens"),
         ("messages",),
         ("messages", "count_tokens"),
         ("images", "generations"),
@@ -27,6 +30,7 @@ _CALLS = frozenset(
         ("audio", "transcriptions"),
         ("audio", "translations"),
         ("moderations",),
+        ("realtime",),
     }
 )
 # Endpoints that are named only below a family: the console has pages with such names.
@@ -39,6 +43,8 @@ _LISTS = frozenset(
         ("dashboard", "billing", "credit_grants"),
     }
 )
+# Clients of balances ask without a version too, and are answered.
+_AT_ROOT = frozenset({"/dashboard/billing/subscription", "/dashboard/billing/usage"})
 _WITH_ID = frozenset({"models", "responses", "receipts"})
 _CLAUDE = frozenset({("messages",), ("messages", "count_tokens"), ("models",)})
 _SPELLINGS = {
@@ -61,12 +67,14 @@ _SPELLINGS = {
 }
 # What base URLs wrongly carry in front of an endpoint.
 _VERSIONS = frozenset({"v1", "v1beta", "v1alpha"})
-_PREFIXES = _VERSIONS | {"api", "openai", "anthropic", "claude", "gemini"}
+_VERSIONED = _VERSIONS | {"claude", "gemini"}
+_PREFIXES = _VERSIONED | {"api", "openai", "anthropic"}
 _ACTION = re.compile(
     r"[\w.\-]{1,200}:(?:generateContent|streamGenerateContent|countTokens"
-    r"|embedContent|batchEmbedContents)"
+    r"|embedContent|batchEmbedContents)",
+    re.ASCII,
 )
-_SAFE_ID = re.compile(r"[\w.:\-]{1,200}")
+_SAFE_ID = re.compile(r"[\w.:\-]{1,200}", re.ASCII)
 
 
 def surface_of(path: str) -> Surface:
@@ -76,8 +84,11 @@ def surface_of(path: str) -> Surface:
 
 def is_api_path(path: str) -> bool:
     """Tell whether a path must be answered as the API, with JSON: a family's, or a mistaken one."""
+    path = path.partition("?")[0]
     segments = _segments(path)
-    return bool(segments) and (segments[0] in _FAMILIES or right_path(path) is not None)
+    if not segments:
+        return False
+    return segments[0] in _FAMILIES or path in _AT_ROOT or right_path(path) is not None
 
 
 def right_path(path: str) -> str | None:
@@ -98,12 +109,16 @@ def _segments(path: str) -> list[str]:
 
 
 def _surface(segments: list[str]) -> Surface:
-    family = segments[0] if segments else ""
-    if family in {"v1beta", "gemini"}:
-        return Surface.GEMINI
+    family, name = (*segments, "", "")[:2]
+    if family in _NATIVE:
+        # Google's own base URL for OpenAI's SDK ends so.
+        return Surface.CHAT if name == "openai" else Surface.GEMINI
     if family == "claude":
         return Surface.MESSAGES
-    name = segments[1] if family == "v1" and len(segments) > 1 else ""
+    if family != "v1":
+        return Surface.CHAT
+    if name == "models" and _ACTION.fullmatch(segments[-1]):
+        return Surface.GEMINI
     if name in _MEDIA:
         return Surface.MEDIA
     if name in {"messages", "responses"}:
@@ -118,10 +133,13 @@ def _native_gemini(segments: list[str]) -> str | None:
     head = [part.lower() for part in segments[:-1]]
     if not set(head) <= _PREFIXES | {"models", "model"}:
         return None
-    versions = [part for part in head if part in _VERSIONS]
-    if head[:1] == ["gemini"]:
-        return f"/gemini/{versions[-1] if versions else 'v1beta'}/models/{segments[-1]}"
-    return f"/v1beta/models/{segments[-1]}"
+    return f"{_native_family(head)}/models/{segments[-1]}"
+
+
+def _native_family(head: list[str]) -> str:
+    """Name Gemini's family as the client meant it: below /gemini or not, the version it said last."""
+    version = next((part for part in reversed(head) if part in _VERSIONS), "v1beta")
+    return f"/gemini/{version}" if head[:1] == ["gemini"] else f"/{version}"
 
 
 def _endpoint(segments: list[str]) -> str | None:
@@ -132,9 +150,11 @@ def _endpoint(segments: list[str]) -> str | None:
         start += 1
     head, tail = lower[:start], tuple(lower[start:])
     # The control plane lives below /api and has lists of the same names.
-    versioned = bool(_VERSIONS.intersection(head)) and "api" not in head
-    if head[:1] == ["v1beta"] or (head[:1] == ["gemini"] and tail not in _CALLS):
-        return _gemini_list(head, tail)
+    versioned = not _VERSIONED.isdisjoint(head) and "api" not in head
+    if not _NATIVE.isdisjoint(head[:1]) and "openai" not in head:
+        native = _native_list(head, segments[start:])
+        if native is not None:
+            return native
     found = _known(tail, versioned)
     if found is not None:
         return _join(_family(head, found), found)
@@ -164,11 +184,12 @@ def _family(head: list[str], endpoint: tuple[str, ...]) -> str:
     return "/claude/v1" if "claude" in head and endpoint in _CLAUDE else "/v1"
 
 
-def _gemini_list(head: list[str], tail: tuple[str, ...]) -> str | None:
-    if tail in {("models",), ("model",)}:
-        version = next((part for part in head if part in _VERSIONS), "v1beta")
-        return f"/gemini/{version}/models" if head[0] == "gemini" else "/v1beta/models"
-    return _join("/v1", tail) if tail in _CALLS else None
+def _native_list(head: list[str], tail: list[str]) -> str | None:
+    """Guess Gemini's list of models, or one of it; plain ids only."""
+    name, *ids = tail or ("",)
+    if name.lower() not in {"models", "model"} or not all(map(_SAFE_ID.fullmatch, ids)):
+        return None
+    return "/".join((_native_family(head), "models", *ids))
 
 
 def _with_id(head: list[str], tail: list[str]) -> str | None:
