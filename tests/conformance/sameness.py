@@ -19,6 +19,7 @@ _DEFAULTS: dict[str, Any] = {
     "tools": [],
     "stop": [],
     "logprobs": [],
+    "annotations": [],
     "parts": [],
 }
 # Below these a client's own names and values begin.
