@@ -122,7 +122,7 @@ def test_what_is_no_event_stream_is_an_error(body, error):
 
 
 def test_what_stands_between_frames_is_borne_once_there_were_any():
-    tap, shown = run([DELTA, b"<!-- a proxy -->\n\n", b'{"a":1}\n\n', END])
+    tap, shown = run([DELTA + b'<!-- a proxy -->\n\n{"a":1}\n\n' + END])
     assert (tap.error, tap.finished) == (None, True)
     assert shown == DELTA + b'<!-- a proxy -->\n\n{"a":1}\n\n'
 

@@ -210,7 +210,10 @@ async def test_what_the_vendor_cannot_be_told_is_a_400_that_names_it_and_costs_n
         use(floor, platform)
         client = await floor.answered(**asked(surface, stream=stream, **fields))
         assert (client.status, client.events) == (400, ["reply"])
-        assert f"'{name}" in client.json()["error"]["message"], client.sent
+        error = client.json()["error"]
+        assert f"'{name}" in error["message"], client.sent
+        if surface == "chat":
+            assert (error["param"], error["code"]) == (name, "unsupported_value")
         assert (floor.row["end_state"], floor.row["charge"]) == ("refused", 0)
     assert not floor.vendor.books.calls
 
