@@ -139,6 +139,13 @@ def test_what_the_price_does_not_sell_is_refused(body, path):
     assert info.value.kind is Kind.MODEL_UNPRICED
 
 
+async def test_what_cannot_be_priced_is_refused(floor):
+    sold = model("tts", price=price(character=2**62))
+    floor.world.snapshot = media_catalogue(floor, models=(sold,))
+    client = await floor.answered(SPEAK, path=SPEECH)
+    assert (client.status, client.error_code()) == (400, "call_too_large")
+
+
 def test_an_effort_in_the_name_means_nothing_here():
     call = asked({**DRAW, "model": "draw-high"}, path=GENERATIONS, catalogue=media_catalogue(None))
     read_body(call)

@@ -126,6 +126,9 @@ class Media(ABC):
             counted_cost(counted, price_of(model))
         except Unpriced:
             raise ApiError(Kind.MODEL_UNPRICED, facts={"model": ask.model}) from None
+        except AmountTooLarge:
+            text = "The call is too large to be priced."
+            raise ApiError(Kind.INVALID_REQUEST, text, code="call_too_large") from None
 
     def makes_images(self, _ask: MediaAsk) -> bool:
         """Say whether this call makes images although others of its kind do not."""
