@@ -4,8 +4,8 @@ The answers are read by hand, each surface by its own grammar, and with no line 
 under test. Every channel has two accounts; the first is always tried first.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.faults import grammars
 from tests.faults.grammars import Told
-from tests.faults.stage import Answer, Scene, Stage, playing, staged
+from tests.faults.stage import Answer, Scene, Stage, playing, staged, wait
 from tests.faults.wire import Wire
 from tollbridge.demo.fake_books import AccountScript
 
@@ -120,6 +120,7 @@ class Bazaar(Scene):
     surface: str = "chat"
     platform: str = "openai"
     models: Mapping[str, str] = field(default_factory=lambda: MODELS)
+    _charged: dict[int, int] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -176,13 +177,68 @@ class Bazaar(Scene):
         told.tid = answer.tid
         return told
 
-    async def billed(self, **expected: Any) -> dict[str, Any]:
-        """Check every trace of the scene's only call."""
-        return await self.bill(key=self.key, model_asked=self.model, **expected)
+    async def entry(self, tid: str = "") -> dict[str, Any]:
+        """Wait for the usage row of a call, or for the only one that nobody has looked at yet."""
+        found: list[dict[str, Any]] = []
+
+        def is_there() -> bool:
+            found[:] = self._rows_of(tid) if tid else self.booked()
+            return bool(found)
+
+        await wait(is_there)
+        [row] = found
+        self.known.add(row["tid"])
+        self._charged[row["wallet_id"]] = self._charged.get(row["wallet_id"], 0) + row["charge"]
+        return row
+
+    def _rows_of(self, tid: str) -> list[dict[str, Any]]:
+        return self.rows("SELECT * FROM usage WHERE tid = ?", tid)
+
+    async def billed(
+        self,
+        row: Mapping[str, Any],
+        *,
+        end_state: str,
+        charge: int,
+        flags: Iterable[str] = (),
+        status: int = 200,
+        error_kind: str | None = None,
+        **counts: int,
+    ) -> None:
+        """Check every trace of a call: its row, its line in the journal, its receipt."""
+        expected = {
+            "end_state": end_state,
+            "status": status,
+            "error_kind": error_kind,
+            "charge": charge,
+            "loss": 0,
+            "surface": "gemini" if self.surface == "array" else self.surface,
+            "model_asked": self.model,
+            **counts,
+        }
+        assert {name: row[name] for name in expected} == expected
+        assert set(filter(None, row["flags"].split(","))) == set(flags)
+        lines = self.rows("SELECT debit, credit, amount FROM journal WHERE ref = ?", row["tid"])
+        line = {"debit": f"wallet:{row['wallet_id']}", "credit": "revenue", "amount": charge}
+        assert lines == ([line] if charge else [])
+        await self.check_receipt(row, self.key)
+
+    def begin(self) -> None:
+        """Forget the vendor's calls so far."""
+        self.first_call = len(self.fake.books.calls)
 
     async def tried(self, *calls: tuple[str, str]) -> None:
-        """Wait until the vendor's books hold these calls: (which account, how it ended)."""
+        """Wait until the vendor has had these calls since the beginning: (account, how it ended)."""
         await self.seen(*((f"{self.platform}-{name}", state) for name, state in calls))
+
+    async def close(self) -> None:
+        """Check that nothing else was taken from any wallet."""
+        await wait(lambda: not self.rows("SELECT 1 FROM hold"))
+        for row in self.booked():
+            await self.entry(row["tid"])
+        for purse in self.rows("SELECT id, available, held FROM purse"):
+            taken = self._charged.get(purse["id"], 0)
+            assert (purse["available"], purse["held"]) == (self.purses[purse["id"]] - taken, 0)
 
 
 Bazaars = Callable[[Mapping[str, str]], Awaitable[Stage]]
@@ -212,3 +268,14 @@ async def bazaar(request: pytest.FixtureRequest, bazaars: Bazaars) -> AsyncItera
     """Begin a scene with the module's `ENVIRON`; the books must be right at its end."""
     async with playing(await bazaars(request.module.ENVIRON), Bazaar) as one:
         yield one
+        await one.close()
+
+
+@contextmanager
+def case(*names: object) -> Iterator[None]:
+    """Say which case of a table a failure belongs to."""
+    try:
+        yield
+    except AssertionError as error:
+        error.add_note(f"in the case {names}")
+        raise

@@ -236,11 +236,12 @@ class Scene:
         [wallet] = self.rows("SELECT available, held FROM purse WHERE id = ?", row["wallet_id"])
         taken = self.purses[row["wallet_id"]] - wallet["available"]
         assert (taken, wallet["held"]) == (charge, 0)
-        await self._check_receipt(row, key)
+        await self.check_receipt(row, key)
         assert await self.stage.findings() == []
         return row
 
-    async def _check_receipt(self, row: Mapping[str, Any], key: str) -> None:
+    async def check_receipt(self, row: Mapping[str, Any], key: str) -> None:
+        """Check that the receipt of a call says what its row does."""
         reply = await self.stage.get(f"/v1/receipts/{row['tid']}", key)
         assert reply.status == 200, reply.body
         receipt = httpx2.Response(200, content=reply.body).json()

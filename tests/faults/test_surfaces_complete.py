@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.faults.bazaar import PLATFORMS, SURFACES
+from tests.faults.bazaar import PLATFORMS, SURFACES, case
 from tests.faults.stage import price
 
-ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.6"}
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     pytest.mark.parametrize("platform", PLATFORMS),
@@ -19,39 +19,44 @@ def estimate(told):
     return -(-len(told.text.encode()) // 4)
 
 
-@pytest.mark.parametrize("stream", [True, False], ids=["stream", "unary"])
-async def test_complete_with_usage_is_exact(bazaar, surface, platform, stream):
+async def test_complete_with_usage_is_exact(bazaar, surface, platform):
     bazaar.at(surface, platform)
-    bazaar.script("first", **SIX)
-    answer = await bazaar.call(stream=stream)
-    told = bazaar.told(answer, stream=stream)
-    assert told.text.startswith("Hello! I am ") and len(told.text.split()) == 6
-    assert (told.finish, told.usage, told.model) == ("stop", (50, 6, 20), bazaar.model)
-    await bazaar.billed(
-        end_state="complete", input=30, cache_read=20, output=6, charge=price(30, 6, 20)
-    )
-    await bazaar.tried(("first", "done"))
+    for ending, finish in ((None, "stop"), ("length", "length")):
+        for stream in (True, False):
+            with case(ending, stream):
+                bazaar.begin()
+                bazaar.script("first", **SIX, stop=ending)
+                told = bazaar.told(await bazaar.call(stream=stream), stream=stream)
+                assert told.text.startswith("Hello! I am ") and len(told.text.split()) == 6
+                assert (told.finish, told.usage) == (finish, (50, 6, 20))
+                assert told.model == bazaar.model
+                await bazaar.billed(
+                    await bazaar.entry(told.tid), end_state="complete", input=30, cache_read=20,
+                    output=6, charge=price(30, 6, 20),
+                )  # fmt: skip
+                await bazaar.tried(("first", "done"))
 
 
-@pytest.mark.parametrize("stream", [True, False], ids=["stream", "unary"])
-async def test_complete_without_usage_is_estimated(bazaar, surface, platform, stream):
+async def test_complete_without_usage_is_estimated(bazaar, surface, platform):
     bazaar.at(surface, platform)
-    bazaar.script("first", **SIX, usage="none")
-    told = bazaar.told(await bazaar.call(stream=stream), stream=stream)
-    assert told.finish == "stop"
-    [row] = await bazaar.settled()
-    if bazaar.wire == "messages" and stream:
-        # Anthropic tells the input as soon as a stream begins.
-        assert (row["input"], row["cache_read"]) == (30, 20)
-    else:
-        assert 5 < row["input"] < 90 and not row["cache_read"]
-    await bazaar.billed(
-        end_state="complete", flags=["estimated"], output=estimate(told),
-        charge=price(row["input"], estimate(told), row["cache_read"]),
-    )  # fmt: skip
+    for stream in (True, False):
+        with case(stream):
+            bazaar.script("first", **SIX, usage="none")
+            told = bazaar.told(await bazaar.call(stream=stream), stream=stream)
+            assert told.finish == "stop"
+            row = await bazaar.entry(told.tid)
+            if bazaar.wire == "messages" and stream:
+                # Anthropic tells the input as soon as a stream begins.
+                assert (row["input"], row["cache_read"]) == (30, 20)
+            else:
+                assert 5 < row["input"] < 90 and not row["cache_read"]
+            await bazaar.billed(
+                row, end_state="complete", flags=["estimated"], output=estimate(told),
+                charge=price(row["input"], estimate(told), row["cache_read"]),
+            )  # fmt: skip
 
 
-async def test_silence_after_the_finish_is_a_proper_end(bazaar, surface, platform):
+async def test_an_end_without_its_last_event_is_made_a_proper_one(bazaar, surface, platform):
     bazaar.at(surface, platform)
     if bazaar.wire in {"responses", "gemini"}:
         pytest.skip("the finish is the last event")
@@ -60,18 +65,10 @@ async def test_silence_after_the_finish_is_a_proper_end(bazaar, surface, platfor
     bazaar.script("first", **SIX, **silence)
     told = bazaar.told(await bazaar.call())
     assert told.finish == "stop"
-    [row] = await bazaar.settled()
+    row = await bazaar.entry(told.tid)
     flags = ["estimated"] if bazaar.wire == "chat" else []
     output = estimate(told) if flags else 6
     await bazaar.billed(
-        end_state="complete", flags=flags, output=output,
+        row, end_state="complete", flags=flags, output=output,
         charge=price(row["input"], output, row["cache_read"]),
     )  # fmt: skip
-
-
-async def test_an_end_for_length_is_complete(bazaar, surface, platform):
-    bazaar.at(surface, platform)
-    bazaar.script("first", **SIX, stop="length")
-    told = bazaar.told(await bazaar.call())
-    assert (told.finish, told.usage) == ("length", (50, 6, 20))
-    await bazaar.billed(end_state="complete", output=6, charge=price(30, 6, 20))
