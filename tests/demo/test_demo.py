@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.demo.till import Till, serving
+from tollbridge.demo import call
 from tollbridge.demo.call import CallFailed
 from tollbridge.demo.child import choose_port
 from tollbridge.demo.demo import _walk, run_demo
 from tollbridge.demo.show import Show
+
+# A till speaks chat alone.
+_CHATS = call.samples()[:2] * 2
 
 
 @pytest.fixture
@@ -24,7 +28,7 @@ def show(screen: io.StringIO) -> Show:
 
 async def test_money_that_adds_up_is_right(screen: io.StringIO, show: Show) -> None:
     async with serving(Till(["5.00", "4.96"])) as till:
-        assert await _walk(till.url, "s", show)
+        assert await _walk(till.url, "s", show, _CHATS)
     assert till.paths.count("/v1/receipts/t1") == 4
     assert "4 input x $2500.00 a million = $0.01\n" in screen.getvalue()
     assert "$0.01 x 1.0 (multiplier) = $0.01, rounded up\n" in screen.getvalue()
@@ -34,27 +38,29 @@ async def test_money_that_adds_up_is_right(screen: io.StringIO, show: Show) -> N
 @pytest.mark.parametrize("after", ["4.960000001", "4.959999999", "5.00"])
 async def test_one_nano_dollar_is_off(screen: io.StringIO, show: Show, after: str) -> None:
     async with serving(Till(["5.00", after])) as till:
-        assert not await _walk(till.url, "s", show)
+        assert not await _walk(till.url, "s", show, _CHATS)
     assert "OFF" in screen.getvalue()
 
 
 async def test_free_calls_are_off(screen: io.StringIO, show: Show) -> None:
     async with serving(Till(["5.00", "5.00"], charge="0.00", cost="0.00")) as till:
-        assert not await _walk(till.url, "s", show)
+        assert not await _walk(till.url, "s", show, _CHATS)
     assert "free" in screen.getvalue()
 
 
 async def test_a_reply_and_its_receipt_must_agree(show: Show) -> None:
     async with serving(Till(["5.00", "4.96"], cost="0.011")) as till:
         with pytest.raises(CallFailed, match=r"0\.011"):
-            await _walk(till.url, "s", show)
+            await _walk(till.url, "s", show, _CHATS)
 
 
 async def test_the_whole_run(tmp_path: Path, screen: io.StringIO, show: Show) -> None:
     assert await run_demo(True, tmp_path / "demo", choose_port(0), show) == 0, screen.getvalue()
     text = screen.getvalue()
-    assert text.count("answer     Hello! I am demo-") == 4
-    assert text.count("charge     $0.0") == 4
+    assert text.count("answer     Hello! I am demo-") == 11
+    for word in ("8 numbers: ", "an image, ", "a sound, "):
+        assert f"answer     {word}" in text
+    assert text.count("charge     $0.0") == len(call.samples()) == 14
     assert "before     $5.00" in text
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tollbridge.demo.call import samples
-from tollbridge.demo.scene import earlier_secret, prepare
+from tollbridge.demo.scene import GEMINI, MODELS, earlier_secret, prepare
 
 
 def test_the_key_survives_a_new_vendor_address(tmp_path: Path) -> None:
@@ -22,9 +22,13 @@ def test_the_key_survives_a_new_vendor_address(tmp_path: Path) -> None:
 def test_every_call_asks_for_a_model_that_is_sold(tmp_path: Path) -> None:
     scene = prepare(tmp_path, "http://127.0.0.1:1")
     found = tomllib.loads(scene.file.read_text())
-    sold = {model["name"] for model in found["model"]}
-    assert {sample.body["model"] for sample in samples()} <= sold
-    assert sold == set(found["channel"][0]["models"])
+    sold = [model["name"] for model in found["model"]]
+    asked = {sample.body.get("model", GEMINI) for sample in samples()}
+    assert asked == set(sold) == set(MODELS)
+    assert sorted(sold) == sorted(name for each in found["channel"] for name in each["models"])
+    platforms = [each["platform"] for each in found["channel"]]
+    assert platforms == ["openai", "anthropic", "gemini"]
+    assert "channel" not in found["user"][0]["key"][0]
     assert found["user"][0]["credit"] == "5.00"
 
 

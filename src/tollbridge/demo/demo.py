@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tollbridge.demo import call
 from tollbridge.demo.call import CallFailed, Receipt, Sample
 from tollbridge.demo.child import ChildFailed, Gateway, choose_port, run_command
 from tollbridge.demo.fake_upstream import FakeUpstream
-from tollbridge.demo.scene import MODEL, Scene, prepare
+from tollbridge.demo.scene import MODEL, MODELS, Scene, prepare
 from tollbridge.demo.show import Show, wants_colour
 
 _READY_S = 60
@@ -42,7 +42,7 @@ async def run_demo(
     try:
         async with AsyncExitStack() as stack:
             scene, gateway = await _set_up(stack, directory, port, show)
-            right = await _walk(gateway.url, scene.secret, show)
+            right = await _walk(gateway.url, scene.secret, show, call.samples())
             if not once and right:
                 _invite(show, gateway.url, scene)
                 await _serve(gateway, show)
@@ -71,17 +71,17 @@ async def _set_up(
     return scene, gateway
 
 
-async def _walk(url: str, secret: str, show: Show) -> bool:
+async def _walk(url: str, secret: str, show: Show, samples: Sequence[Sample]) -> bool:
     """Make all calls and check that the wallet dropped by exactly the sum of the receipts."""
-    async with _client(url, secret) as client:
-        before = await call.balance(client)
+    async with _client(url) as client:
+        before = await call.balance(client, secret)
         charged = 0
         right = True
-        for sample in call.samples():
-            receipt = await _one(client, sample, show)
+        for sample in samples:
+            receipt = await _one(client, sample, secret, show)
             charged += receipt.charge
             right = right and receipt.charge > 0
-        after = await call.balance(client)
+        after = await call.balance(client, secret)
     show.heading("Wallet")
     show.fact("before", f"${format_usd(before)}")
     show.fact("receipts", f"${format_usd(charged)}")
@@ -96,14 +96,14 @@ async def _walk(url: str, secret: str, show: Show) -> bool:
     return True
 
 
-async def _one(client: httpx2.AsyncClient, sample: Sample, show: Show) -> Receipt:
+async def _one(client: httpx2.AsyncClient, sample: Sample, secret: str, show: Show) -> Receipt:
     """Make one call and show it; CallFailed when its reply and its receipt tell two costs."""
-    outcome = await call.make(client, sample)
-    receipt = await call.receipt(client, outcome.tid)
+    outcome = await call.make(client, sample, secret)
+    receipt = await call.receipt(client, outcome.tid, secret)
     show.heading(f"{sample.title}  POST {sample.path}")
     show.fact("answer", _short(outcome.text))
     show.fact("trace id", outcome.tid)
-    if sample.streamed:
+    if outcome.events > 1:
         show.fact("events", str(outcome.events))
     for line in receipt.lines:
         show.fact("", line)
@@ -138,8 +138,11 @@ async def _serve(gateway: Gateway, show: Show) -> None:
 
 def _invite(show: Show, url: str, scene: Scene) -> None:
     show.heading("It is yours now")
-    show.fact("API", f"{url}/v1")
+    show.fact("OpenAI", f"{url}/v1")
+    show.fact("Anthropic", url)
+    show.fact("Gemini", url)
     show.fact("key", scene.secret)
+    show.fact("models", ", ".join(MODELS))
     show.fact("config", str(scene.file))
     show.plain("")
     show.plain(f"  curl {url}/v1/chat/completions \\")
@@ -152,11 +155,8 @@ def _invite(show: Show, url: str, scene: Scene) -> None:
 
 
 @asynccontextmanager
-async def _client(url: str, secret: str) -> AsyncIterator[httpx2.AsyncClient]:
-    headers = {"authorization": f"Bearer {secret}"}
-    async with httpx2.AsyncClient(
-        base_url=url, headers=headers, timeout=_CALL_S, trust_env=False
-    ) as client:
+async def _client(url: str) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=url, timeout=_CALL_S, trust_env=False) as client:
         yield client
 
 

@@ -10,15 +10,21 @@ from pathlib import Path
 
 MODEL = "demo-large"
 SMALL_MODEL = "demo-small"
+EMBEDDING = "demo-embedding"
+IMAGE = "demo-image"
+VOICE = "demo-voice"
+CLAUDE = "demo-claude"
+GEMINI = "demo-gemini"
+MODELS = (MODEL, SMALL_MODEL, CLAUDE, GEMINI, EMBEDDING, IMAGE, VOICE)
 CREDIT = "5.00"
 _SECRET_HEX = 24
 
-_TEMPLATE = """# Written by `tollbridge demo`. Change it and run `tollbridge apply` to see what happens.
+_TEMPLATE = f"""# Written by `tollbridge demo`. Change it and run `tollbridge apply` to see what happens.
 [site]
-allow_private_upstreams = true       # the pretend vendor is on this machine
+allow_private_upstreams = true       # the pretend vendors are on this machine
 
 [[model]]
-name = "{large}"
+name = "{MODEL}"
 context = 400000
 max_output = 16384
 input = "2.50"                       # USD per million tokens
@@ -26,33 +32,91 @@ cache_read = "0.25"
 output = "10.00"
 
 [[model]]
-name = "{small}"
+name = "{SMALL_MODEL}"
 context = 128000
 max_output = 4096
 input = "0.15"
 cache_read = "0.075"
 output = "0.60"
 
+[[model]]
+name = "{CLAUDE}"
+context = 200000
+max_output = 8192
+input = "3.00"
+cache_read = "0.30"
+cache_write_5m = "3.75"
+output = "15.00"
+
+[[model]]
+name = "{GEMINI}"
+context = 1000000
+max_output = 8192
+input = "1.25"
+cache_read = "0.125"
+output = "10.00"
+
+[[model]]
+name = "{EMBEDDING}"
+context = 8192
+max_output = 1
+input = "0.02"
+output = "0.02"                      # embeddings have no output
+
+[[model]]
+name = "{IMAGE}"
+context = 4096
+max_output = 1
+n_max = 4
+
+[[model.image]]
+price = "0.04"                       # each, of any size and quality
+
+[[model]]
+name = "{VOICE}"
+context = 4096
+max_output = 1
+text_max = 4096
+character = "0.000015"               # each
+
 [[channel]]
 name = "demo"
 platform = "openai"
-surfaces = ["chat"]
-models = ["{large}", "{small}"]
-multiplier = "1.0"
+models = ["{MODEL}", "{SMALL_MODEL}", "{EMBEDDING}", "{IMAGE}", "{VOICE}"]
+capabilities = ["images"]
 
 [[channel.account]]
 name = "pretend-vendor"
-base_url = "{vendor}"
+base_url = "{{vendor}}"
 secret = "pretend-vendor-secret"
+
+[[channel]]
+name = "demo-anthropic"
+platform = "anthropic"
+models = ["{CLAUDE}"]
+
+[[channel.account]]
+name = "pretend-anthropic"
+base_url = "{{vendor}}"
+secret = "pretend-anthropic-secret"
+
+[[channel]]
+name = "demo-gemini"
+platform = "gemini"
+models = ["{GEMINI}"]
+
+[[channel.account]]
+name = "pretend-gemini"
+base_url = "{{vendor}}"
+secret = "pretend-gemini-secret"
 
 [[user]]
 email = "demo@example.com"
-credit = "{credit}"
+credit = "{CREDIT}"
 
 [[user.key]]
 name = "demo"
-secret = "{secret}"
-channel = "demo"
+secret = "{{secret}}"                # bound to no channel: the model's name finds one
 """
 
 
@@ -84,9 +148,7 @@ def prepare(directory: Path, vendor_url: str) -> Scene:
 
 def configuration(vendor_url: str, secret: str) -> str:
     """Return the configuration file's text."""
-    return _TEMPLATE.format(
-        large=MODEL, small=SMALL_MODEL, vendor=vendor_url, credit=CREDIT, secret=secret
-    )
+    return _TEMPLATE.format(vendor=vendor_url, secret=secret)
 
 
 def earlier_secret(file: Path) -> str | None:
