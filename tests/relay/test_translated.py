@@ -1,6 +1,7 @@
 """Proof of a try in another protocol: where it goes, what the gateway writes in, what comes back."""
 
 import json
+from urllib.parse import unquote
 
 import msgspec
 import pytest
@@ -225,3 +226,11 @@ def test_each_stream_is_watched_by_itself():
     assert isinstance(first, TranslatedTap)
     first.feed(b'event: message_start\ndata: {"type":"message_start","message":{"model":"u"}}\n\n')
     assert (first.model, second.model) == ("u", None)
+
+
+@pytest.mark.parametrize("name", ["x HTTP/1.1", "a/../b", "a?key=b", "a#b", "a%2e", "ü", "a:b"])
+def test_no_name_of_a_model_leaves_its_segment_of_the_path(name):
+    path = path_of(Wire.GEMINI, name, stream=False)
+    inner = path.removeprefix(b"/v1beta/models/").removesuffix(b":generateContent")
+    assert unquote(inner.decode()) == name
+    assert not set(b" /?#:") & set(inner)

@@ -4,6 +4,7 @@ The head of an account is built once a snapshot and path; what is sent is the er
 """
 
 from tollbridge.catalog.snapshot import Account
+from tollbridge.core.errors import Surface
 from tollbridge.relay.call import Call
 from tollbridge.relay.dialects import Errand
 from tollbridge.upstreams.platforms import PLATFORMS, Platform
@@ -12,6 +13,14 @@ from tollbridge.upstreams.target import Target
 _FIXED_LINES = b"accept-encoding: identity\r\nuser-agent: tollbridge\r\n"
 # A path may have any model's name in it, where the catalogue has wildcards.
 _HEADS_MAX = 1_000
+_FORM = b"multipart/"
+
+
+def _accept(call: Call) -> bytes:
+    if call.dialect.surface is Surface.MEDIA:
+        # Sounds, pictures, events or JSON: the body says which of them is meant.
+        return b"*/*"
+    return b"text/event-stream" if call.ask.stream else b"application/json"
 
 
 class _Address:
@@ -37,7 +46,8 @@ class _Address:
                     b"content-type: ", content_type, b"\r\n", _FIXED_LINES,
                 )
             )  # fmt: skip
-            if len(self.heads) < _HEADS_MAX:
+            # A form's type bears a boundary of its own: it never comes again.
+            if len(self.heads) < _HEADS_MAX and not content_type.startswith(_FORM):
                 self.heads[path, content_type] = blob
         return blob
 
@@ -58,7 +68,7 @@ class Outbound:
         return b"%b%baccept: %b\r\ncontent-length: %d\r\n\r\n" % (
             address.head(errand.path, errand.content_type),
             address.platform.client_lines(call.exchange.headers, native=errand.native),
-            b"text/event-stream" if call.ask.stream else b"application/json",
+            _accept(call),
             len(errand.body),
         )
 

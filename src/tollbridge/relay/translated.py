@@ -1,6 +1,7 @@
 """Owns the errand of a call whose account speaks another protocol than the client."""
 
 from typing import Final
+from urllib.parse import quote
 
 from tollbridge.catalog.snapshot import Account
 from tollbridge.protocols.abilities import Addressee, abilities_of
@@ -74,9 +75,12 @@ def wire_of(account: Account, conversation: Conversation) -> Wire:
 
 
 def path_of(wire: Wire, model: str, *, stream: bool) -> bytes:
-    """Return where a call of a protocol goes."""
+    """Return where a call of a protocol goes.
+
+    Under a wildcard any text is a model's name, so it is quoted: it must not leave its segment.
+    """
     if wire is Wire.GEMINI:
-        return f"/v1beta/models/{model}:{_ACTIONS[stream]}".encode()
+        return f"/v1beta/models/{quote(model, safe='')}:{_ACTIONS[stream]}".encode()
     return _PATHS[wire]
 
 
