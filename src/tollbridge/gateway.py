@@ -32,12 +32,15 @@ from tollbridge.edge.protocol import make_protocol
 from tollbridge.identity.keys import KeyStore
 from tollbridge.notify.alarms import Alarms
 from tollbridge.notify.operators import Operators
+from tollbridge.relay.bound import Bound
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.realtime_door import RealtimeDoor, is_realtime
 from tollbridge.relay.routes import is_relayed
+from tollbridge.relay.stored import Stored, is_stored
 from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
+from tollbridge.storage.bindings import Bindings, MemoryBindings
 from tollbridge.storage.counters import Counters
 from tollbridge.storage.counters_memory import MemoryCounters
 from tollbridge.storage.engine import open_engine
@@ -83,11 +86,14 @@ class Gateway:
         self._world = World()
         self._relay: Relay
         self._realtime: RealtimeDoor
+        self._stored: Stored
         self._api: Any
         self._keys: KeyStore
         self._client: Http1Client
         self._watcher: Watcher
         self._counters = _open_counters(settings.redis_url)
+        self._bindings = _open_bindings(settings.redis_url)
+        self._world.bound = Bound(self._bindings, secrets.mark)
 
     def claim(self) -> None:
         """Make sure of being the only one; raises DatabaseInUse."""
@@ -128,6 +134,7 @@ class Gateway:
             budgets,
             throttle,
         )
+        self._stored = Stored(self._world, self._keys, self._client, settings, self.metrics)
         self._realtime = RealtimeDoor(
             self._world, ledger, self._keys, settings, self.metrics, budgets, throttle
         )
@@ -179,6 +186,7 @@ class Gateway:
             await self._worker.stop()
         await self._client.close()
         await self._counters.stop()
+        await self._bindings.stop()
         await self._node.stop(_STOP_WRITER_S)
         await self._alarms.stop()
         await self._engine.dispose()
@@ -217,6 +225,8 @@ class Gateway:
     def _handle(self, exchange: Exchange) -> Coroutine[Any, Any, None]:
         if is_realtime(exchange.method, exchange.path):
             return self._realtime.handle(exchange)
+        if is_stored(exchange.method, exchange.path):
+            return self._stored.handle(exchange)
         return self._relay.handle(exchange)
 
     def _changed(self, snapshot: Snapshot) -> None:
@@ -242,7 +252,7 @@ class Gateway:
 
 
 def _is_call(method: str, path: str) -> bool:
-    return is_relayed(method, path) or is_realtime(method, path)
+    return is_relayed(method, path) or is_realtime(method, path) or is_stored(method, path)
 
 
 def _node(settings: Settings, alarms: Alarms) -> Node:
@@ -269,6 +279,15 @@ def _open_counters(url: str) -> Counters:
         return RedisCounters(url)
     except BadRedisUrl as error:
         raise CannotServe(str(error)) from None
+
+
+def _open_bindings(url: str) -> Bindings:
+    if not url:
+        return MemoryBindings()
+    # For the same reason.
+    from tollbridge.storage.bindings_redis import RedisBindings  # noqa: PLC0415
+
+    return RedisBindings(url)
 
 
 def _edge_limits(settings: Settings) -> EdgeLimits:

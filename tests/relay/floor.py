@@ -16,9 +16,11 @@ from tollbridge.core.settings import Settings
 from tollbridge.demo.fake_books import AccountScript
 from tollbridge.demo.fake_upstream import FakeUpstream
 from tollbridge.identity.keys import KeyRecord, KeyStore
+from tollbridge.relay.bound import Bound
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
+from tollbridge.storage.bindings import MemoryBindings
 from tollbridge.storage.counters import Counters
 from tollbridge.storage.counters_memory import MemoryCounters
 from tollbridge.upstreams.http1 import Http1Client
@@ -56,6 +58,7 @@ class Floor:
         self.keys = Keys(key())
         self.world = World()
         self.world.snapshot = self.catalogue()
+        self.world.bound = Bound(MemoryBindings(), lambda *words: repr(words).encode())
         self.relay = Relay(
             self.world,
             self.ledger,

@@ -106,6 +106,10 @@ class Secrets:
         """Return the 32 bytes under which a customer's key is stored and looked up."""
         return hmac.digest(self._pepper, _encoded(secret), "sha256")
 
+    def mark(self, domain: str, text: str) -> bytes:
+        """Return 32 bytes that stand for a text and tell nothing of it; `domain` is what it is."""
+        return hmac.digest(self._pepper, _encoded(f"{domain}\0{text}"), "sha256")
+
     def seal(self, plaintext: str, row: str) -> str:
         """Encrypt for one row, named like `account:123:secret`; ASCII text comes back."""
         ciphers, current = self._latest()

@@ -25,7 +25,8 @@ class Call:
         "account", "account_ticket", "amount", "ask", "at_ms", "attempts", "bill", "blobs", "channel",
         "dialect", "effort", "exchange", "first_token_at", "has_media", "hold", "input_bound",
         "input_estimate", "key", "model", "only_account", "output_limit", "price", "purses",
-        "rate_lines", "snapshot", "source", "started_at", "tariff", "ticket", "tid", "upstream_model", "used", "wish",
+        "rate_lines", "snapshot", "source", "started_at", "tariff", "ticket", "tid",
+        "upstream_model", "used", "wish",
     )  # fmt: skip
 
     def __init__(self, exchange: Exchange, tid: str, dialect: Dialect, started_at: float) -> None:

@@ -124,6 +124,7 @@ class Relay:
         gate.check_key(call.key, exchange.peer, call.at_ms)
         gate.read_body(call)
         self._offers.choose(call)
+        await self._world.bound.follow(call)
         self._attempts.must_have_account(call)
         call.bill = make_bill(call)
         if is_limited(call):
@@ -157,6 +158,7 @@ class Relay:
         if result is None:
             self._answer_error(call, self._rendered(call, ApiError(Kind.DATABASE_DOWN)))
             return
+        await self._world.bound.keep_whole(call, whole.body)
         call.exchange.reply(
             200,
             b"content-type: %b\r\n%b%b"
@@ -201,6 +203,7 @@ class Relay:
         settle = self._settle_stream(call, pump)
         durable = await self._durable(call, settle) is not None
         if durable and pump.complete:
+            await self._world.bound.keep(call, pump.tap.stream_id)
             outlet.end(pump.last_frames())
         elif durable and pump.end_state is End.LIMITED:
             used = estimated_usage(call.input_estimate, pump.text_bytes)

@@ -21,9 +21,14 @@ SSE_HEADERS = stream_lines(b"text/event-stream; charset=utf-8")
 _TID = ANSWER_LINES + b"x-request-id: "
 
 
+def traced(tid: str) -> bytes:
+    """Return the lines that every good answer carries."""
+    return _TID + tid.encode() + b"\r\n"
+
+
 def tracing(call: Call) -> bytes:
     """Return the lines that every answer of this call carries."""
-    lines = _TID + call.tid.encode() + b"\r\n" + call.rate_lines
+    lines = traced(call.tid) + call.rate_lines
     if call.output_limit is not None:
         lines += b"x-tollbridge-max-output: %d\r\n" % call.output_limit
     return lines

@@ -4,18 +4,21 @@ from collections.abc import Callable
 
 from tollbridge.catalog.snapshot import Snapshot
 from tollbridge.notify.kinds import Kind
+from tollbridge.relay.bound import Bound
 
 
 class World:
     """The present: the catalogue's snapshot, swapped whole, and whether the process is ending.
 
-    `alarm` tells operators of a kind of trouble, its subject and detail, without waiting.
+    `bound` knows who made which stored response at which account. `alarm` tells operators of a kind
+    of trouble, its subject and detail, without waiting.
     """
 
-    __slots__ = ("alarm", "draining", "snapshot")
+    __slots__ = ("alarm", "bound", "draining", "snapshot")
 
     def __init__(self) -> None:
         self.snapshot: Snapshot
+        self.bound: Bound
         self.draining = False
         self.alarm: Callable[[Kind, str, str], None] = _nobody
 

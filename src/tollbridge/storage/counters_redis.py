@@ -71,7 +71,7 @@ class RedisCounters:
     def __init__(self, url: str, pace: Pace | None = None) -> None:
         """`url` is redis://, rediss://, valkey://, valkeys:// or unix://; raises BadRedisUrl."""
         self._pace = pace = pace or Pace()
-        self._redis = _client(url)
+        self._redis = open_client(url)
         self._own = MemoryCounters(bucket_ms=pace.bucket_ms)
         self._me = secrets.token_hex(8)
         self._was: deque[str] = deque(maxlen=_OLD_NAMES)
@@ -287,7 +287,8 @@ class RedisCounters:
             _log.warning("limits are shared again")
 
 
-def _client(url: str) -> Redis:
+def open_client(url: str) -> Redis:
+    """Return a client without a connection, retries or waits of its own; raises BadRedisUrl."""
     for ours, theirs in _SCHEMES.items():
         if url.startswith(ours):
             url = theirs + url.removeprefix(ours)
