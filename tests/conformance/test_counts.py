@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import openai
 import pytest
 
 from tests.conformance.platforms import KEYS, NATIVE_MODEL, PLATFORMS, catalogue
@@ -181,13 +180,12 @@ def test_googles_client_finds_its_calls_in_each_of_its_versions(shop, version):
         assert len(made.embeddings or []) == 2
 
 
-def test_an_unknown_part_of_a_response_is_nobodys(shop):
-    with openai_client(shop.gateway.url, KEYS["openai"]) as client:
-        with pytest.raises(openai.BadRequestError) as refused:
-            client.responses.input_tokens.count(
-                model=NATIVE_MODEL["openai"], input="on", previous_response_id="resp_of_somebody_else"
-            )
-    assert refused.value.code == "previous_response_not_found"
+def test_what_a_count_goes_on_from_must_be_known(shop):
+    body = {"model": NATIVE_MODEL["openai"], "input": "on", "previous_response_id": "resp_1"}
+    before = len(shop.books.calls)
+    answer = shop.call(KEYS["openai"], PATHS["openai"], json.dumps(body).encode())
+    assert (answer.status_code, len(shop.books.calls)) == (400, before)
+    assert answer.json()["error"]["code"] == "previous_response_not_found"
 
 
 def recordings() -> list[Any]:

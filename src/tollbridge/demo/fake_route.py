@@ -24,6 +24,7 @@ from tollbridge.demo import (
     fake_reply,
     fake_responses,
     fake_responses_stream,
+    fake_stored,
 )
 from tollbridge.demo.fake_books import Books, Call
 from tollbridge.demo.fake_errors import ANTHROPIC, GOOGLE, GOOGLE_ARRAY, OPENAI, Tongue
@@ -37,7 +38,6 @@ from tollbridge.demo.fake_speech import Talk, Wish, speak
 _MS = 1_000
 _GEMINI = re.compile(r"^/v[^/]*/(?:.+/)?models/(?P<model>[^:]+):(?P<verb>[A-Za-z]+)$")
 _GEMINI_MODELS = re.compile(r"^/v1(?:alpha|beta)\d*/models(?:/(?P<model>[^:/]+))?$")
-_STORED = re.compile(r"^/v1/responses/(?P<made>resp_[^/]+)(?P<verb>/cancel)?$")
 _MODELS = "/v1/models"
 _MESSAGES = "/v1/messages"
 _RESPONSES = "/v1/responses"
@@ -85,8 +85,8 @@ def answered(books: Books, call: Call, body: bytes) -> Reply:
     visit = Visit(books, call, body, OPENAI)
     if call.place != "authorization":
         return refused(OPENAI, 401, "You didn't provide an API key.")
-    if stored := _STORED.match(path):
-        return _stored(visit, stored["made"], cancels=bool(stored["verb"]))
+    if fake_stored.is_stored(path):
+        return fake_stored.answered(books, call)
     endpoint = _OPENAI.get(path)
     if endpoint is None or call.method != "POST":
         return refused(OPENAI, 404, f"Unknown request URL: {call.method} {path}.")
@@ -110,7 +110,8 @@ def _responses(visit: Visit) -> Reply:
     talk = visit.talk(fake_responses.wish_of(asked), script)
     body = fake_responses.unary(talk, request, encrypted=asked.encrypted)
     if asked.store is not False:
-        visit.books.keep(visit.call.secret, fake_responses.made(talk, "resp"), body)
+        made = fake_responses.made(talk, "resp")
+        fake_stored.keep(visit.books, visit.call.secret, made, request, body)
     begun = fake_responses.begun(talk, request)
     if asked.stream:
         events = fake_responses_stream.stream(talk, request, encrypted=asked.encrypted)
@@ -127,25 +128,6 @@ def _belongs_elsewhere(visit: Visit, made: str | None) -> bool:
     if made is None or visit.books.kept(visit.call.secret, made) is not None:
         return False
     return any(name == made for _, name in visit.books.responses)
-
-
-def _stored(visit: Visit, made: str, *, cancels: bool) -> Reply:
-    books, secret = visit.books, visit.call.secret
-    kept = books.kept(secret, made)
-    if kept is None:
-        return refused(OPENAI, 404, f"Response with id '{made}' not found.")
-    if visit.call.method == "DELETE":
-        del books.responses[secret, made]
-        gone = {"id": made, "object": "response.deleted", "deleted": True}
-        return fake_reply.json_reply(200, msgspec.json.encode(gone))
-    if cancels:
-        whole = msgspec.json.decode(kept)
-        if not whole["background"]:
-            text = "Cannot cancel a synchronous response."
-            return refused(OPENAI, 400, text)
-        kept = msgspec.json.encode({**whole, "status": "cancelled", "output": []})
-        books.keep(secret, made, kept)
-    return fake_reply.json_reply(200, kept)
 
 
 def _input_tokens(visit: Visit) -> Reply:
