@@ -35,6 +35,7 @@ from tollbridge.notify.operators import Operators
 from tollbridge.relay.bound import Bound
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.pipeline import Relay
+from tollbridge.relay.pool import Pool
 from tollbridge.relay.realtime_door import RealtimeDoor, is_realtime
 from tollbridge.relay.routes import is_relayed
 from tollbridge.relay.stored import Stored, is_stored
@@ -124,6 +125,9 @@ class Gateway:
         self._world.alarm = self._alarms.raise_
         self._client = Http1Client(_upstream_limits(settings))
         budgets, throttle = Budgets(self._engine), Throttle(self._counters, self.metrics)
+        pool = Pool(
+            asyncio.get_running_loop().time, self._alarms.raise_, parks=settings.park_accounts
+        )
         self._relay = Relay(
             self._world,
             ledger,
@@ -133,10 +137,11 @@ class Gateway:
             self.metrics,
             budgets,
             throttle,
+            pool,
         )
         self._stored = Stored(self._world, self._keys, self._client, settings, self.metrics)
         self._realtime = RealtimeDoor(
-            self._world, ledger, self._keys, settings, self.metrics, budgets, throttle
+            self._world, ledger, self._keys, settings, self.metrics, budgets, throttle, pool
         )
         self._api = make_api(
             ApiServices(

@@ -18,6 +18,7 @@ from tollbridge.demo.fake_upstream import FakeUpstream
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.relay.bound import Bound
 from tollbridge.relay.pipeline import Relay
+from tollbridge.relay.pool import Pool
 from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
 from tollbridge.storage.bindings import MemoryBindings
@@ -58,6 +59,7 @@ class Floor:
         self.keys = Keys(key())
         self.world = World()
         self.world.snapshot = self.catalogue()
+        self.pool = Pool(asyncio.get_running_loop().time, lambda *_: None)
         self.world.bound = Bound(MemoryBindings(), lambda *words: repr(words).encode())
         self.relay = Relay(
             self.world,
@@ -68,6 +70,7 @@ class Floor:
             self.metrics,
             no_budgets(),
             Throttle(self.counters, self.metrics),
+            self.pool,
         )
         self._tasks: list[asyncio.Task[None]] = []
 

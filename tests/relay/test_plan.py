@@ -1,71 +1,100 @@
-"""Proof of the order in which accounts are tried: priority first, then weight, each once."""
+"""Proof of whose turn it is: priority first, then shares by weight, smooth and never the same twice."""
 
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.relay.calls import account
-from tollbridge.relay.plan import candidates, pick
+from tests.relay.calls import account, channel
+from tollbridge.relay.plan import Plan
 
 
-@st.composite
-def pools(draw):
-    shapes = st.tuples(st.integers(0, 12), st.integers(0, 3))
-    return tuple(
-        account(number, weight=weight, priority=priority)
-        for number, (weight, priority) in enumerate(draw(st.lists(shapes, max_size=6)), start=1)
-    )
+def anyone(_account):
+    return True
 
 
-chances = st.integers(0, 2**30 - 1)
+def of(*weights, priority=0):
+    return tuple(account(n + 1, weight=w, priority=priority) for n, w in enumerate(weights))
 
 
-@given(pools(), st.sets(st.integers(1, 6)))
-def test_only_the_best_priority_that_is_left_stands_for_choice(accounts, tried):
-    chosen = candidates(accounts, tried)
-    left = [one for one in accounts if one.id not in tried]
-    assert {one.id for one in chosen} == {
-        one.id for one in left if one.priority == min(other.priority for other in left)
-    }
+def turns(one, count, usable=anyone):
+    plan = Plan()
+    return [plan.pick(one, (), usable).id for _ in range(count)]
 
 
-@given(pools(), st.sets(st.integers(1, 6)), chances)
-def test_who_is_picked_stands_for_choice_and_has_not_been_tried(accounts, tried, chance):
-    picked = pick(accounts, tried, chance)
-    assert (picked is None) == all(one.id in tried for one in accounts)
-    assert picked is None or picked in candidates(accounts, tried)
+def test_nobody_is_picked_from_none():
+    assert Plan().pick(channel(accounts=()), (), anyone) is None
 
 
-@given(pools(), st.data())
-def test_trying_on_ends_after_every_account_was_tried_once_in_order_of_priority(accounts, data):
-    tried = []
-    while (picked := pick(accounts, {one.id for one in tried}, data.draw(chances))) is not None:
-        tried.append(picked)
-        assert len(tried) <= len(accounts)
-    assert sorted(one.id for one in tried) == [one.id for one in accounts]
-    assert [one.priority for one in tried] == sorted(one.priority for one in tried)
+def test_the_only_one_is_picked_once():
+    one = channel(accounts=of(1))
+    assert Plan().pick(one, (), anyone).id == 1
+    assert Plan().pick(one, {1}, anyone) is None
+    assert Plan().pick(one, (), lambda _: False) is None
 
 
-@given(pools())
-def test_over_all_chances_each_account_comes_up_exactly_by_its_weight(accounts):
-    choices = candidates(accounts, ())
-    total = sum(one.weight for one in choices)
-    if len(choices) > 1 and total:
-        drawn = Counter(pick(accounts, (), chance).id for chance in range(total))
-        assert drawn == {one.id: one.weight for one in choices if one.weight}
+@given(st.lists(st.integers(1, 1_000), min_size=2, max_size=30))
+def test_shares_follow_the_weights(weights):
+    many = 10_000
+    counts = Counter(turns(channel(accounts=of(*weights)), many))
+    for n, weight in enumerate(weights):
+        assert abs(counts[n + 1] / many - weight / sum(weights)) < 0.002
+
+
+@given(st.lists(st.integers(1, 9), min_size=2, max_size=6))
+def test_few_turns_already_have_the_shares(weights):
+    every = sum(weights)
+    counts = Counter(turns(channel(accounts=of(*weights)), every * 4))
+    for n, weight in enumerate(weights):
+        assert abs(counts[n + 1] - weight * 4) <= 4
 
 
 def test_accounts_without_any_weight_share_evenly():
-    accounts = [account(1, weight=0), account(2, weight=0)]
-    drawn = Counter(pick(accounts, (), chance).id for chance in range(10))
-    assert drawn == {1: 5, 2: 5}
+    counts = Counter(turns(channel(accounts=of(0, 0, 0)), 300))
+    assert set(counts) == {1, 2, 3}
+    assert max(counts.values()) - min(counts.values()) <= 3
 
 
-def test_a_weight_below_zero_counts_as_none():
-    accounts = [account(1, weight=-5), account(2, weight=1)]
-    assert {pick(accounts, (), chance).id for chance in range(10)} == {2}
+def test_a_weight_of_nothing_beside_others_is_only_a_spare():
+    one = channel(accounts=of(0, 5))
+    assert set(turns(one, 100)) == {2}
+    assert Plan().pick(one, {2}, anyone).id == 1
 
 
-def test_one_account_left_is_taken_whatever_its_weight():
-    assert pick([account(1, weight=0), account(2)], {2}, 7).id == 1
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 2)), min_size=1, max_size=12),
+    st.sets(st.integers(1, 12)),
+    st.sets(st.integers(1, 12)),
+)
+def test_the_best_priority_that_is_left_is_asked(accounts, tried, parked):
+    made = tuple(account(n + 1, weight=w, priority=p) for n, (w, p) in enumerate(accounts))
+    left = [one for one in made if one.id not in tried and one.id not in parked]
+    picked = Plan().pick(channel(accounts=made), tried, lambda one: one.id not in parked)
+    if not left:
+        assert picked is None
+    else:
+        assert picked in left
+        assert picked.priority == min(one.priority for one in left)
+
+
+def test_every_account_is_tried_before_there_is_nobody():
+    made = (*of(1, 1000), *(account(n, priority=1) for n in (3, 4)))
+    plan, one, tried = Plan(), channel(accounts=made), []
+    while (picked := plan.pick(one, tried, anyone)) is not None:
+        tried.append(picked.id)
+    assert sorted(tried[:2]) == [1, 2]
+    assert sorted(tried) == [1, 2, 3, 4]
+
+
+def test_those_that_are_left_share_by_their_weights():
+    one = channel(accounts=of(50, 3, 1))
+    counts = Counter(turns(one, 4_000, lambda each: each.id != 1))
+    assert counts[1] == 0
+    assert counts[2] / counts[3] == pytest.approx(3, rel=0.02)
+
+
+def test_a_new_snapshot_brings_other_accounts():
+    plan = Plan()
+    assert plan.pick(channel(accounts=of(1, 1)), (), anyone).id in {1, 2}
+    assert plan.pick(channel(accounts=(account(7), account(8))), (), anyone).id in {7, 8}

@@ -1,6 +1,7 @@
 """The door of realtime: who is let in, and what each end of a session means."""
 
 import asyncio
+import time
 from typing import Any, cast
 
 import pytest
@@ -13,6 +14,7 @@ from tests.services.realtime import FakeRealtime
 from tollbridge.core.metrics import Metrics
 from tollbridge.core.settings import Settings
 from tollbridge.identity.keys import KeyStore
+from tollbridge.relay.pool import Pool
 from tollbridge.relay.realtime_door import RealtimeDoor, is_realtime
 from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
@@ -40,7 +42,7 @@ class Scene:
         metrics = Metrics()
         self.door = RealtimeDoor(
             world, self.ledger, cast("KeyStore", Keys(key())), Settings(), metrics, no_budgets(),
-            Throttle(MemoryCounters(), metrics),
+            Throttle(MemoryCounters(), metrics), Pool(time.monotonic, lambda *_: None),
         )  # fmt: skip
 
     async def knock(

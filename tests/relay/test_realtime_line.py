@@ -1,5 +1,6 @@
 """Which account a session goes to, what it is told, and what becomes of those that refuse."""
 
+import time
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from tests.services.realtime import FakeRealtime
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.metrics import Metrics
 from tollbridge.core.settings import Settings
+from tollbridge.relay.pool import Pool
 from tollbridge.relay.realtime_line import Lines, accounts_of
 from tollbridge.relay.throttle import Throttle
 from tollbridge.storage.counters_memory import MemoryCounters
@@ -29,7 +31,8 @@ def call_to(*accounts: Any, headers: dict[bytes, bytes] | None = None) -> Any:
 
 def lines(**values: Any) -> Lines:
     metrics = Metrics()
-    return Lines(Settings(**values), metrics, Throttle(MemoryCounters(), metrics))
+    pool = Pool(time.monotonic, lambda *_: None)
+    return Lines(Settings(**values), metrics, Throttle(MemoryCounters(), metrics), pool)
 
 
 async def test_the_best_account_is_asked_for_the_model(vendors):

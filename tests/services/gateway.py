@@ -70,7 +70,9 @@ class Gateway:
         self.log = folder / "serve.log"
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self._environ = {**os.environ, **(environ or {})}
+        # One pretend vendor is told to fail in every way: the next test is to find it in good standing.
+        parked = {"TOLLBRIDGE_PARK_ACCOUNTS": "false"}
+        self._environ = {**os.environ, **parked, **(environ or {})}
 
     @property
     def url(self) -> str:

@@ -121,6 +121,9 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         3, ge=1, le=20, description="Accounts tried for one call before it fails."
     )
+    park_accounts: bool = Field(
+        True, description="Leave accounts that fail or are limited out for a while."
+    )
 
     hold_floor_tokens: int = Field(
         4096, ge=1, le=10_000_000, description="Least output that a hold pays for, in tokens."

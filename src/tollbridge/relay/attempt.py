@@ -5,10 +5,12 @@ moves no money.
 """
 
 import asyncio
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Mapping
 
 from tollbridge.billing.ledger import Ledger
 from tollbridge.catalog.snapshot import Account
+from tollbridge.core.clock import now_ms
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.settings import Settings
 from tollbridge.core.telemetry import Metrics
@@ -19,7 +21,7 @@ from tollbridge.relay.counting import CANNOT_COUNT, Counting
 from tollbridge.relay.dialects import Task
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
-from tollbridge.relay.plan import pick
+from tollbridge.relay.pool import Pool
 from tollbridge.relay.slices import cover
 from tollbridge.relay.stream import End, StreamPump
 from tollbridge.relay.throttle import Throttle, has_limits
@@ -31,15 +33,16 @@ from tollbridge.relay.verdicts import (
     of_status,
     of_words,
 )
-from tollbridge.upstreams.complaints import read_complaint
+from tollbridge.upstreams.complaints import UpstreamComplaint, read_complaint
 from tollbridge.upstreams.failures import UpstreamFailure
 from tollbridge.upstreams.http1 import Http1Client
 from tollbridge.upstreams.limits import Deadlines
+from tollbridge.upstreams.resets import reset_s
 
 _OK = 200
 _JSON = b"application/json"
-# The end of a tid is random: chance enough for a choice by weight, at no cost.
-_CHANCE_DIGITS = -8
+_TOO_MANY = 429
+_RETRY_AFTER_MAX_S = 120
 
 
 class Whole:
@@ -67,8 +70,10 @@ class Attempts:
         settings: Settings,
         metrics: Metrics,
         throttle: Throttle,
+        pool: Pool,
     ) -> None:
         self._client = client
+        self._pool = pool
         self._throttle = throttle
         self._ledger = ledger
         self._settings = settings
@@ -84,8 +89,8 @@ class Attempts:
 
     def must_have_account(self, call: Call) -> None:
         """Raise ApiError no_account when the channel has none to try."""
-        if not call.channel.accounts:
-            raise ApiError(Kind.NO_ACCOUNT, facts={"model": call.ask.model})
+        if not self._pool.any_left(call.channel, call.upstream_model, (), _serving(call)):
+            raise self._nobody(call, [], None)
 
     async def unary(self, call: Call) -> Whole:
         """Return the first good answer; raises ApiError when no account gave one."""
@@ -123,18 +128,17 @@ class Attempts:
         self._throttle.leave_account(call)
         waits_ms: list[int] = []
         while True:
-            account = pick(_eligible(call), tried, int(call.tid[_CHANCE_DIGITS:], 16))
+            account = self._pool.next(call.channel, call.upstream_model, tried, _serving(call))
             if account is None:
                 raise self._nobody(call, waits_ms, last)
             tried.add(account.id)
-            if not call.dialect.serves(account):
-                continue
             wait_ms = 0
             if has_limits(account):
                 wait_ms = await self._throttle.enter_account(call, account)
             if not wait_ms:
                 call.account = account
                 call.bill.account_id = account.id
+                self._pool.health.began(account)
                 return account
             waits_ms.append(wait_ms)
 
@@ -143,20 +147,33 @@ class Attempts:
             return last.error
         if waits_ms:
             return self._throttle.full(call, min(waits_ms))
-        return ApiError(Kind.NO_ACCOUNT, facts={"model": call.ask.model})
+        wait_s = self._pool.wait_s(call.channel, call.upstream_model, _serving(call))
+        retry_after_s = min(math.ceil(wait_s), _RETRY_AFTER_MAX_S) or None
+        return ApiError(
+            Kind.NO_ACCOUNT, facts={"model": call.ask.model}, retry_after_s=retry_after_s
+        )
 
     def _go_on(self, call: Call, tried: set[int], verdict: Verdict) -> None:
         """Return when another account may be tried; raise what the client hears when not."""
-        more = len(tried) < len(call.channel.accounts)
-        more = more and len(call.attempts) < self._settings.max_attempts
+        more = len(call.attempts) < self._settings.max_attempts and self._pool.any_left(
+            call.channel, call.upstream_model, tried, _serving(call)
+        )
         if not verdict.elsewhere or not more:
             raise verdict.error
 
     def _note(self, call: Call, account: Account, started: float, verdict: Verdict | None) -> None:
         took_ms = int((self._loop.time() - started) * 1000)
         call.attempts.append((account.id, verdict.outcome if verdict else "ok", took_ms))
-        if verdict is not None:
-            self._metrics.upstream_failed(verdict.outcome)
+        model = call.upstream_model
+        if verdict is None:
+            self._pool.health.succeeded(account, model)
+            return
+        self._metrics.upstream_failed(verdict.outcome)
+        if verdict.effect is not None:
+            self._pool.failed(call.channel, account, model, verdict.effect, verdict.outcome)
+        elif not verdict.elsewhere:
+            # It judged the request: that is an answer.
+            self._pool.health.succeeded(account, model)
 
     async def _try_unary(self, call: Call, account: Account) -> "Whole | Verdict":
         errand = call.dialect.errand(task_of(call), account)
@@ -178,7 +195,7 @@ class Attempts:
             return _guess(counting)
         if reply.status != _OK:
             complaint = read_complaint(reply.body)
-            return of_status(reply.status, complaint, headers.get(b"retry-after"))
+            return _refused(reply.status, complaint, headers)
         content_type = headers.get(b"content-type", b"application/json")
         facts, answer = errand.read(reply.body, content_type)
         if facts.error is not None:
@@ -215,12 +232,12 @@ class Attempts:
         return pump
 
 
-def _eligible(call: Call) -> Sequence[Account]:
-    """Return the accounts that may be tried: one alone where only it knows what the call goes on from."""
-    accounts, only = call.channel.accounts, call.only_account
+def _serving(call: Call) -> Callable[[Account], bool]:
+    """Return which accounts may be tried: one alone where only it knows what the call goes on from."""
+    only, serves = call.only_account, call.dialect.serves
     if only is None:
-        return accounts
-    return [account for account in accounts if account.id == only]
+        return serves
+    return lambda account: account.id == only and serves(account)
 
 
 def _guess(counting: Counting) -> Whole:
@@ -256,5 +273,11 @@ def _judge_plain(pump: StreamPump) -> Verdict:
     if pump.status == _OK:
         # A JSON document where a stream was asked for: an error inside a 200, whatever it says.
         return of_words(read_complaint(body))
-    retry_after = dict(pump.headers).get(b"retry-after")
-    return of_status(pump.status, read_complaint(body), retry_after)
+    return _refused(pump.status, read_complaint(body), dict(pump.headers))
+
+
+def _refused(status: int, complaint: UpstreamComplaint, headers: Mapping[bytes, bytes]) -> Verdict:
+    wait_s = None
+    if status == _TOO_MANY:
+        wait_s = reset_s(headers, complaint.retry_after_s, now_ms() / 1000)
+    return of_status(status, complaint, headers.get(b"retry-after"), wait_s)

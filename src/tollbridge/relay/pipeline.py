@@ -26,6 +26,7 @@ from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.leash import Leash
 from tollbridge.relay.meter import estimated_usage
 from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.pool import Pool
 from tollbridge.relay.purses import Purses
 from tollbridge.relay.replies import header_lines, settled, tracing
 from tollbridge.relay.reserve import Reserve, make_bill
@@ -43,7 +44,7 @@ _log = get_logger(__name__)
 class Relay:
     """Handles metered calls, one `handle` each."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (it is where the parts of a call come together)
         self,
         world: World,
         ledger: Ledger,
@@ -53,6 +54,7 @@ class Relay:
         metrics: Metrics,
         budgets: Budgets,
         throttle: Throttle,
+        pool: Pool,
     ) -> None:
         self._world = world
         self._ledger = ledger
@@ -63,7 +65,7 @@ class Relay:
         self._offers = gate.Offers()
         self._reserve = Reserve(ledger, settings, Purses(budgets))
         self._throttle = throttle
-        self._attempts = Attempts(client, ledger, settings, metrics, throttle)
+        self._attempts = Attempts(client, ledger, settings, metrics, throttle, pool)
         self._settlement = Settlement(ledger, metrics)
 
     async def handle(self, exchange: Exchange) -> None:

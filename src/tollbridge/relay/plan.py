@@ -1,38 +1,85 @@
-"""Owns the order in which a channel's accounts are tried. Pure.
+"""Owns the order in which a channel's accounts are tried.
 
-Lower priority number first; within one priority by weight (product.md, "account").
+Lower priority number first; within one priority by weight (product.md, "account"). The choice is
+smooth: turns are spread evenly instead of drawn by chance, so a few calls already have the shares
+of many. It costs the same for ten accounts and for a thousand. Must not know why an account cannot
+be asked.
 """
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate, groupby
+from typing import Final
 
-from tollbridge.catalog.snapshot import Account
+from tollbridge.catalog.snapshot import Account, Channel
+
+# Multiples of the golden ratio fill any interval evenly, whatever the number of turns.
+_GOLDEN: Final = 0x9E3779B97F4A7C15
+_BITS: Final = 64
+_MASK: Final = (1 << _BITS) - 1
+# So many turns may fall on accounts that cannot be asked before all of them are looked through.
+_TURNS: Final = 4
 
 
-def candidates(accounts: Sequence[Account], tried: Collection[int]) -> list[Account]:
-    """Return the accounts of the best priority that is left, without those already tried."""
-    left = [account for account in accounts if account.id not in tried]
-    if not left:
-        return []
-    best = min(account.priority for account in left)
-    return [account for account in left if account.priority == best]
+class _Tier:
+    """The accounts of one priority; turns are counted over all calls."""
+
+    __slots__ = ("_spare_turn", "_turn", "_upto", "accounts")
+
+    def __init__(self, accounts: Sequence[Account]) -> None:
+        self.accounts = tuple(accounts)
+        self._upto = list(accumulate(max(account.weight, 0) for account in accounts))
+        if not self._upto[-1]:
+            self._upto = list(range(1, len(accounts) + 1))
+        self._turn = self._spare_turn = 0
+
+    def next(self) -> Account:
+        """Return whose turn it is."""
+        self._turn = (self._turn + _GOLDEN) & _MASK
+        return self.accounts[bisect_right(self._upto, (self._turn * self._upto[-1]) >> _BITS)]
+
+    def among(self, choices: Sequence[Account]) -> Account:
+        """Return whose turn it is among a few of them, by their own weights.
+
+        These turns are counted apart: when they come depends on the others.
+        """
+        self._spare_turn = (self._spare_turn + _GOLDEN) & _MASK
+        upto = list(accumulate(max(account.weight, 1) for account in choices))
+        return choices[bisect_right(upto, (self._spare_turn * upto[-1]) >> _BITS)]
 
 
-def pick(accounts: Sequence[Account], tried: Collection[int], chance: int) -> Account | None:
-    """Return the next account to try, or None when all have been.
+class Plan:
+    """Whose turn it is in each channel; one for all calls of a process."""
 
-    `chance` is any non-negative integer; over even chances each account comes up by its weight.
-    """
-    if len(accounts) == 1:
-        return None if accounts[0].id in tried else accounts[0]
-    choices = candidates(accounts, tried)
-    if len(choices) <= 1:
-        return choices[0] if choices else None
-    total = sum(max(account.weight, 0) for account in choices)
-    if total == 0:
-        return choices[chance % len(choices)]
-    at = chance % total
-    for account in choices:
-        at -= max(account.weight, 0)
-        if at < 0:
-            return account
-    return choices[-1]
+    __slots__ = ("_tiers",)
+
+    def __init__(self) -> None:
+        self._tiers: dict[int, tuple[Channel, list[_Tier]]] = {}
+
+    def pick(
+        self, channel: Channel, tried: Collection[int], usable: Callable[[Account], bool]
+    ) -> Account | None:
+        """Return the next account to try, None when no other can be asked."""
+        accounts = channel.accounts
+        if len(accounts) == 1:
+            only = accounts[0]
+            return only if only.id not in tried and usable(only) else None
+        for tier in self._tiers_of(channel):
+            for _ in range(_TURNS):
+                account = tier.next()
+                if account.id not in tried and usable(account):
+                    return account
+            left = [one for one in tier.accounts if one.id not in tried and usable(one)]
+            if left:
+                return tier.among(left)
+        return None
+
+    def _tiers_of(self, channel: Channel) -> list[_Tier]:
+        known = self._tiers.get(channel.id)
+        # A new snapshot brings new channels, perhaps with other accounts.
+        if known is None or known[0] is not channel:
+            ordered = sorted(channel.accounts, key=lambda account: account.priority)
+            groups = groupby(ordered, key=lambda account: account.priority)
+            known = (channel, [_Tier(list(members)) for _, members in groups])
+            self._tiers[channel.id] = known
+        return known[1]

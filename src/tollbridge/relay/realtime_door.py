@@ -38,6 +38,7 @@ from tollbridge.relay import gate
 from tollbridge.relay.call import Call
 from tollbridge.relay.dialects import Asked, Dialect, Wish
 from tollbridge.relay.exchange import Exchange
+from tollbridge.relay.pool import Pool
 from tollbridge.relay.purses import Purses
 from tollbridge.relay.realtime import Cause, Session, SessionLimits
 from tollbridge.relay.realtime_line import PLATFORM, Lines, accounts_of
@@ -119,6 +120,7 @@ class RealtimeDoor:
         metrics: Metrics,
         budgets: Budgets,
         throttle: Throttle,
+        pool: Pool,
     ) -> None:
         self._world = world
         self._ledger = ledger
@@ -129,7 +131,7 @@ class RealtimeDoor:
         self._offers = gate.Offers()
         self._purses = Purses(budgets)
         self._throttle = throttle
-        self._lines = Lines(settings, metrics, throttle)
+        self._lines = Lines(settings, metrics, throttle, pool)
         self._limits = SessionLimits(
             total_s=_SESSION_S,
             client_silence_s=settings.client_stall_s,

@@ -15,7 +15,7 @@ from tollbridge.core.telemetry import Metrics
 from tollbridge.core.websocket import Socket
 from tollbridge.protocols.realtime import BETA_SUBPROTOCOL
 from tollbridge.relay.call import Call
-from tollbridge.relay.plan import pick
+from tollbridge.relay.pool import Pool
 from tollbridge.relay.throttle import Throttle, has_limits
 from tollbridge.relay.verdicts import Verdict, of_failure, of_status
 from tollbridge.upstreams.complaints import read_complaint
@@ -25,15 +25,16 @@ from tollbridge.upstreams.target import Target
 from tollbridge.upstreams.websocket import Refused, open_websocket
 
 PLATFORM = "openai"
-# The end of a tid is random: chance enough for a choice by weight, at no cost.
-_CHANCE_DIGITS = -8
 _BETA = b"openai-beta"
 
 
 class Lines:
     """Opens WebSockets to accounts."""
 
-    def __init__(self, settings: Settings, metrics: Metrics, throttle: Throttle) -> None:
+    def __init__(
+        self, settings: Settings, metrics: Metrics, throttle: Throttle, pool: Pool
+    ) -> None:
+        self._pool = pool
         self._settings = settings
         self._metrics = metrics
         self._throttle = throttle
@@ -42,12 +43,11 @@ class Lines:
 
     async def open(self, call: Call) -> Socket:
         """Return an open line to the account that took the session; ApiError when none did."""
-        accounts = accounts_of(call)
         tried: set[int] = set()
         waits_ms: list[int] = []
         verdict: Verdict | None = None
         while len(call.attempts) < self._settings.max_attempts:
-            account = pick(accounts, tried, int(call.tid[_CHANCE_DIGITS:], 16))
+            account = self._pool.next(call.channel, call.upstream_model, tried, _serves)
             if account is None:
                 break
             tried.add(account.id)
@@ -56,6 +56,7 @@ class Lines:
                 if wait_ms:
                     waits_ms.append(wait_ms)
                     continue
+            self._pool.health.began(account)
             call.account = account
             call.bill.account_id = account.id
             outcome = await self._try(call, account)
@@ -92,11 +93,15 @@ class Lines:
             status = refused.status if refused.status >= 400 else 502
             outcome = of_status(status, read_complaint(refused.body), wait)
         took_ms = int((self._loop.time() - started) * 1000)
-        failed = isinstance(outcome, Verdict)
         name = outcome.outcome if isinstance(outcome, Verdict) else "ok"
         call.attempts.append((account.id, name, took_ms))
-        if failed:
-            self._metrics.upstream_failed(name)
+        model = call.upstream_model
+        if not isinstance(outcome, Verdict):
+            self._pool.health.succeeded(account, model)
+            return outcome
+        self._metrics.upstream_failed(name)
+        if outcome.effect is not None:
+            self._pool.failed(call.channel, account, model, outcome.effect, name)
         return outcome
 
     def _context(self) -> ssl.SSLContext:
@@ -107,7 +112,11 @@ class Lines:
 
 def accounts_of(call: Call) -> list[Account]:
     """Return the accounts of a call's channel that speak the protocol."""
-    return [one for one in call.channel.accounts if one.platform == PLATFORM]
+    return [one for one in call.channel.accounts if _serves(one)]
+
+
+def _serves(account: Account) -> bool:
+    return account.platform == PLATFORM
 
 
 def _target(call: Call, account: Account) -> Target:

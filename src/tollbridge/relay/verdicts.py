@@ -4,10 +4,21 @@ One table (errors.md, "Rules"): an upstream's 401 or 402 is a fault of the accou
 client's, everything else is tried elsewhere. Pure.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tollbridge.core.errors import ApiError, Kind, clean_upstream_message
 from tollbridge.protocols.facts import UpstreamFault
+from tollbridge.relay.effects import (
+    FAILING,
+    MODEL_GONE,
+    OVERLOADED,
+    PROXY_DOWN,
+    QUARANTINED,
+    Effect,
+    rate_limited,
+)
 from tollbridge.upstreams.complaints import UpstreamComplaint
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
 
@@ -21,8 +32,17 @@ _TIMEOUTS = frozenset(
 )
 _CLIENT_FAULTS = frozenset({400, 413, 415, 422})
 _ACCOUNT_FAULTS = frozenset({401, 402, 403, 404, 405})
-_TOO_MANY = 429
-_NOT_FOUND = 404
+_REFUSALS = frozenset({401, 402, 403})
+_FORBIDDEN, _NOT_FOUND, _TOO_MANY, _OVERLOADED = 403, 404, 429, 529
+# What a reason says of the account; a failed connection is counted like a failed answer.
+_OF_REASON: Mapping[Reason, Effect | None] = MappingProxyType(
+    {
+        Reason.PROXY_FAILED: PROXY_DOWN,
+        # Too much for us, not too little from the upstream.
+        Reason.REPLY_TOO_LARGE: None,
+        Reason.TOTAL_TIMEOUT: None,
+    }
+)
 _TOO_LARGE = 413
 _RETRY_AFTER_DEFAULT_S = 5
 _RETRY_AFTER_MAX_S = 120
@@ -30,31 +50,59 @@ _RETRY_AFTER_MAX_S = 120
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`outcome` goes into the attempt list; `error` is what the client hears if nothing helps."""
+    """`outcome` goes into the attempt list; `error` is what the client hears if nothing helps.
+
+    `effect` is what it does to the account that failed, None when that is not to blame.
+    """
 
     outcome: str
     error: ApiError
     elsewhere: bool
+    effect: Effect | None = None
 
 
 def of_failure(failure: UpstreamFailure) -> Verdict:
     """Judge a connection that failed before content."""
     kind = Kind.UPSTREAM_TIMEOUT if failure.reason in _TIMEOUTS else Kind.UPSTREAM_FAILED
-    return Verdict(failure.reason.value, ApiError(kind), elsewhere=True)
+    effect = _OF_REASON.get(failure.reason, FAILING)
+    return Verdict(failure.reason.value, ApiError(kind), elsewhere=True, effect=effect)
 
 
-def of_status(status: int, complaint: UpstreamComplaint, retry_after: bytes | None) -> Verdict:
-    """Judge an answer that is not a success, or an error inside a 200."""
+def of_status(
+    status: int,
+    complaint: UpstreamComplaint,
+    retry_after: bytes | None,
+    reset_s: float | None = None,
+) -> Verdict:
+    """Judge an answer that is not a success, or an error inside a 200.
+
+    `reset_s`: after how many seconds a limit is over, as far as the upstream said so.
+    """
     ours = complaint.about_account
     if (status == _TOO_MANY or complaint.about_rate) and not ours:
         wait_s = _seconds(retry_after, complaint.retry_after_s)
         error = ApiError(Kind.PROVIDER_RATE_LIMITED, retry_after_s=wait_s)
-        return Verdict("status_429", error, elsewhere=True)
+        return Verdict("status_429", error, elsewhere=True, effect=rate_limited(reset_s))
     clients = status in _CLIENT_FAULTS or (status == _NOT_FOUND and complaint.about_ability)
     if clients and not ours:
         return Verdict(f"status_{status}", _client_fault(status, complaint), elsewhere=False)
     name = "account_refused" if status in _ACCOUNT_FAULTS else f"status_{status}"
-    return Verdict(name, ApiError(Kind.UPSTREAM_FAILED), elsewhere=True)
+    effect = _effect_of(status, complaint)
+    return Verdict(name, ApiError(Kind.UPSTREAM_FAILED), elsewhere=True, effect=effect)
+
+
+def _effect_of(status: int, complaint: UpstreamComplaint) -> Effect:
+    if status == _OVERLOADED:
+        return OVERLOADED
+    if complaint.about_account:
+        return QUARANTINED
+    # A refusal that is a bare page comes from something on the way, not from the vendor.
+    told = bool(complaint.message)
+    if status == _NOT_FOUND and told:
+        return MODEL_GONE
+    if status in _REFUSALS and (told or status != _FORBIDDEN):
+        return QUARANTINED
+    return FAILING
 
 
 def of_complaint(fault: UpstreamFault) -> Verdict:
@@ -71,7 +119,7 @@ def of_words(complaint: UpstreamComplaint, status: int | None = None) -> Verdict
 
 def of_empty() -> Verdict:
     """Judge an answer without any content, finish or usage."""
-    return Verdict("empty", ApiError(Kind.UPSTREAM_FAILED), elsewhere=True)
+    return Verdict("empty", ApiError(Kind.UPSTREAM_FAILED), elsewhere=True, effect=FAILING)
 
 
 def _client_fault(status: int, complaint: UpstreamComplaint) -> ApiError:

@@ -1,0 +1,198 @@
+"""Proof of which accounts may be asked: every state has an end, causes hit what they concern."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.relay.calls import account
+from tollbridge.relay.breaker import SAMPLES_MIN
+from tollbridge.relay.effects import (
+    COOLDOWN_MAX_S,
+    FAILING,
+    LIMIT_S,
+    MODEL_GONE,
+    OVERLOADED,
+    PROXY_DOWN,
+    QUARANTINE_S,
+    QUARANTINED,
+    Trouble,
+    rate_limited,
+)
+from tollbridge.relay.health import Health
+
+ONE, TWO = account(1), account(2)
+EFFECTS = [
+    FAILING,
+    OVERLOADED,
+    QUARANTINED,
+    MODEL_GONE,
+    PROXY_DOWN,
+    rate_limited(None),
+    rate_limited(90.0),
+]
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def health(clock):
+    return Health(clock)
+
+
+def test_everybody_begins_in_good_standing(health):
+    assert health.usable(ONE, "m")
+    assert health.standings(ONE) == []
+    assert health.wait_s(ONE, "m") == 0
+
+
+@pytest.mark.parametrize(
+    ("effect", "for_s", "others"),
+    [
+        (rate_limited(None), LIMIT_S, True),
+        (rate_limited(90.0), 90.0, True),
+        (OVERLOADED, 30.0, False),
+        (QUARANTINED, QUARANTINE_S, False),
+        (MODEL_GONE, 600.0, True),
+    ],
+)
+def test_a_cause_lasts_as_long_as_it_says_and_concerns_what_it_says(
+    health, clock, effect, for_s, others
+):
+    standing = health.failed(ONE, "m", effect, "why", last=False)
+    assert (standing.trouble, standing.reason) == (effect.trouble, "why")
+    assert not health.usable(ONE, "m")
+    assert health.usable(ONE, "other") == others
+    assert health.usable(TWO, "m")
+    assert health.wait_s(ONE, "m") == pytest.approx(for_s)
+    clock.now += for_s - 0.01
+    assert not health.usable(ONE, "m")
+    clock.now += 0.02
+    assert health.usable(ONE, "m")
+    assert health.standings(ONE) == []
+
+
+def test_no_reset_of_a_vendor_parks_longer_than_the_cap(health, clock):
+    health.failed(ONE, "m", rate_limited(10.0**9), "why", last=False)
+    assert health.wait_s(ONE, "m") == COOLDOWN_MAX_S
+
+
+@pytest.mark.parametrize("effect", [FAILING, OVERLOADED, PROXY_DOWN, rate_limited(None)])
+def test_the_last_account_is_not_parked_for_what_passes(health, effect):
+    for _ in range(SAMPLES_MIN * 2):
+        assert health.failed(ONE, "m", effect, "why", last=True) is None
+    assert health.usable(ONE, "m")
+
+
+@pytest.mark.parametrize("effect", [QUARANTINED, MODEL_GONE, rate_limited(90.0)])
+def test_the_last_account_is_parked_for_what_lasts(health, effect):
+    assert health.failed(ONE, "m", effect, "why", last=True) is not None
+    assert not health.usable(ONE, "m")
+
+
+def test_a_plain_failure_parks_nobody_but_many_open_the_breaker(health, clock):
+    told = [health.failed(ONE, "m", FAILING, "status_500", last=False) for _ in range(SAMPLES_MIN)]
+    assert told[:-1] == [None] * (SAMPLES_MIN - 1)
+    assert told[-1].trouble is Trouble.FAILING
+    assert not health.usable(ONE, "m")
+    clock.now += 15
+    assert health.usable(ONE, "m")
+    health.began(ONE)
+    assert not health.usable(ONE, "m")
+    health.succeeded(ONE, "m")
+    assert health.usable(ONE, "m")
+    assert health.standings(ONE) == []
+
+
+def test_a_quarantine_doubles_each_time_in_a_row_until_it_works(health, clock):
+    waits = []
+    for _ in range(7):
+        health.failed(ONE, "m", QUARANTINED, "why", last=False)
+        waits.append(health.wait_s(ONE, "m"))
+        clock.now += waits[-1] + 1
+    assert waits == [600, 1_200, 2_400, 4_800, 9_600, 19_200, COOLDOWN_MAX_S]
+    health.succeeded(ONE, "m")
+    health.failed(ONE, "m", QUARANTINED, "why", last=False)
+    assert health.wait_s(ONE, "m") == 600
+
+
+def test_calls_under_way_together_count_as_one_cause(health):
+    assert health.failed(ONE, "m", QUARANTINED, "why", last=False) is not None
+    for _ in range(50):
+        assert health.failed(ONE, "m", QUARANTINED, "why", last=False) is None
+    assert health.wait_s(ONE, "m") == 600
+
+
+def test_an_account_that_was_changed_starts_anew(health):
+    health.failed(ONE, "m", QUARANTINED, "why", last=False)
+    assert not health.usable(account(1), "m")
+    fixed = account(1, secret="another")
+    assert health.usable(fixed, "m")
+    assert health.standings(fixed) == []
+    assert health.failed(fixed, "m", QUARANTINED, "why", last=False) is not None
+    assert not health.usable(fixed, "m")
+
+
+def test_a_shorter_cause_does_not_end_a_longer_one(health):
+    health.failed(ONE, "m", rate_limited(500.0), "long", last=False)
+    assert health.failed(ONE, "m", rate_limited(None), "short", last=False) is None
+    assert health.wait_s(ONE, "m") == 500
+
+
+def test_a_proxy_is_judged_as_a_proxy(health, clock):
+    shared = [account(n, proxy="http://p:1") for n in (1, 2, 3)]
+    direct = account(4)
+    assert health.failed(shared[0], "m", PROXY_DOWN, "proxy_failed", last=False) is not None
+    assert [health.usable(one, "m") for one in (*shared, direct)] == [False, False, False, True]
+    assert health.failed(shared[1], "m", PROXY_DOWN, "proxy_failed", last=False) is None
+    assert health.standings(shared[2])[0].trouble is Trouble.PROXY_DOWN
+    clock.now += 31
+    assert all(health.usable(one, "m") for one in shared)
+
+
+def test_an_operator_can_bring_an_account_back(health):
+    for effect in (QUARANTINED, MODEL_GONE, *[FAILING] * SAMPLES_MIN):
+        health.failed(ONE, "m", effect, "why", last=False)
+        health.failed(TWO, "m", effect, "why", last=False)
+    assert len(health.standings(ONE)) == 3
+    health.recover(1)
+    assert health.usable(ONE, "m") and health.standings(ONE) == []
+    assert not health.usable(TWO, "m")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([ONE, TWO, account(3, proxy="http://p:1")]),
+            st.sampled_from(["m", "n"]),
+            st.sampled_from([*EFFECTS, None]),
+            st.booleans(),
+            st.floats(0, 100),
+        ),
+        max_size=60,
+    )
+)
+def test_nobody_is_out_for_longer_than_any_cause_can_last(steps):
+    clock = Clock()
+    health = Health(clock)
+    for one, model, effect, last, later in steps:
+        clock.now += later
+        if effect is None:
+            health.succeeded(one, model)
+        else:
+            health.began(one)
+            health.failed(one, model, effect, "why", last=last)
+        for standing in health.standings(one):
+            assert standing.until_s - clock.now <= COOLDOWN_MAX_S
+    clock.now += COOLDOWN_MAX_S + 1
+    assert all(health.usable(one, "m") for one in (ONE, TWO))
