@@ -70,6 +70,24 @@ async def test_the_figures_are_numbers_with_all_their_decimals(each_shop: Shop):
     assert used.json()["object"] == "list"
 
 
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize(("secret", "left", "spent"), [(DEMO, 2, 3), (LIMITED, 1, 1)])
+async def test_credit_is_what_the_widgets_compute(
+    each_shop: Shop, prefix: str, secret: str, left: int, spent: int
+):
+    await each_shop.settle(charge=2 * NANO)
+    await each_shop.settle(charge=NANO, secret=LIMITED)
+    credit = await exact(each_shop, f"{prefix}/credit_grants", secret)
+    assert credit == {
+        "object": "credit_summary",
+        "total_granted": left + spent,
+        "total_used": spent,
+        "total_available": left,
+        "grants": {"object": "list", "data": []},
+    }
+    assert await widget(each_shop, secret, prefix) == credit["total_available"]
+
+
 async def test_the_accounts_status(each_shop: Shop):
     status = await each_shop.get("/v1/dashboard/billing/subscription")
     assert status["object"] == "billing_subscription"

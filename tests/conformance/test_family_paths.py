@@ -14,7 +14,10 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 LISTS = ["GET", "HEAD"]
 CALL = ["POST"]
 NATIVE = ["/v1", "/v1beta", "/v1alpha", "/gemini/v1", "/gemini/v1beta", "/gemini/v1alpha"]
-ACTIONS = ["generateContent", "streamGenerateContent", "embedContent", "batchEmbedContents"]
+ACTIONS = [
+    *("generateContent", "streamGenerateContent", "countTokens"),
+    *("embedContent", "batchEmbedContents"),
+]
 PATHS: dict[str, tuple[str, list[str]]] = {
     "/v1/chat/completions": ("openai", CALL),
     "/v1/completions": ("openai", CALL),
@@ -36,6 +39,11 @@ PATHS: dict[str, tuple[str, list[str]]] = {
     "/v1/dashboard/billing/usage": ("openai", LISTS),
     "/dashboard/billing/subscription": ("openai", LISTS),
     "/dashboard/billing/usage": ("openai", LISTS),
+    "/v1/dashboard/billing/credit_grants": ("openai", LISTS),
+    "/dashboard/billing/credit_grants": ("openai", LISTS),
+    "/v1/messages/count_tokens": ("anthropic", CALL),
+    "/claude/v1/messages/count_tokens": ("anthropic", CALL),
+    "/v1/responses/input_tokens": ("openai", CALL),
     "/v1/messages": ("anthropic", CALL),
     "/claude/v1/messages": ("anthropic", CALL),
     "/claude/v1/models": ("anthropic", LISTS),

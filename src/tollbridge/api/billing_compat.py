@@ -1,4 +1,4 @@
-"""Owns the two billing endpoints that balance widgets ask: a limit in dollars, usage in cents.
+"""Owns the billing endpoints that balance widgets ask: a limit in dollars, usage in cents, credit.
 
 Widgets compute `hard_limit_usd - total_usage / 100` and show it as the balance, so that holds here
 exactly: the limit is balance + all spending, and the usage is all spending, whatever dates are asked
@@ -51,6 +51,22 @@ async def usage(request: Request, key: Caller) -> Response:
     allowance = await _allowance(request, key)
     total = number(allowance.spent * _CENTS)
     return answer({"object": "list", "total_usage": total, "daily_costs": []})
+
+
+@router.api_route("/v1/dashboard/billing/credit_grants", methods=_METHODS)
+@router.api_route("/dashboard/billing/credit_grants", methods=_METHODS)
+async def credit_grants(request: Request, key: Caller) -> Response:
+    """Show the same as a credit that is used up. What it came from is on no list here."""
+    allowance = await _allowance(request, key)
+    return answer(
+        {
+            "object": "credit_summary",
+            "total_granted": number(allowance.granted),
+            "total_used": number(allowance.spent),
+            "total_available": number(allowance.left),
+            "grants": {"object": "list", "data": []},
+        }
+    )
 
 
 async def _allowance(request: Request, key: KeyRecord) -> Allowance:

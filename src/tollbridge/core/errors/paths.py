@@ -44,7 +44,9 @@ _LISTS = frozenset(
     }
 )
 # Clients of balances ask without a version too, and are answered.
-_AT_ROOT = frozenset({"/dashboard/billing/subscription", "/dashboard/billing/usage"})
+_AT_ROOT = frozenset(
+    f"/dashboard/billing/{name}" for name in ("subscription", "usage", "credit_grants")
+)
 _WITH_ID = frozenset({"models", "responses", "receipts"})
 _CLAUDE = frozenset({("messages",), ("messages", "count_tokens"), ("models",)})
 _SPELLINGS = {
