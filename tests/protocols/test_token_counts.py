@@ -107,12 +107,12 @@ def test_no_endpoint_gets_what_it_does_not_know():
         Wire.RESPONSES: input_token_count_params.InputTokenCountParams,
         Wire.MESSAGES: message_count_tokens_params.MessageCountTokensParams,
     }
-    everything = {
-        name: 1
-        for name in ("model", "input", "messages", "max_tokens", "max_output_tokens", "stream",
-                     "store", "system", "tools", "thinking", "reasoning", "metadata", "include",
-                     "service_tier", "temperature", "instructions", "tool_choice", "text")
-    }  # fmt: skip
+    names = (
+        *("model", "input", "messages", "max_tokens", "max_output_tokens", "stream", "store"),
+        *("system", "tools", "thinking", "reasoning", "metadata", "include", "service_tier"),
+        *("temperature", "instructions", "tool_choice", "text"),
+    )
+    everything = dict.fromkeys(names, 1)
     for wire, params in known.items():
         body = token_counts.reduced(wire, msgspec.json.encode(everything), "m")
         sent = msgspec.json.decode(body).keys()
