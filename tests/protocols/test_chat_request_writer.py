@@ -283,6 +283,9 @@ def test_other_protocols_fields():
     assert lost(wire=Wire.GEMINI, extra={"generationConfig": {"mediaResolution": "LOW"}}) == {
         "image_detail": 1
     }
+    # What Google's own search did is only shown, never asked for.
+    shown = {"toolConfig": {"includeServerSideToolInvocations": True}}
+    assert lost(wire=Wire.GEMINI, extra=shown) == {"include": 1}
 
 
 def test_free_text_tools_for_vendors_without_them():

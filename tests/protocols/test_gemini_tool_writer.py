@@ -52,6 +52,9 @@ def test_functions_are_one_tool_with_full_schemas():
         }
     ]
     assert losses.counts == {"strict": 1, "cache_hint": 1, "tool_example": 1}
+    losses.counts.clear()
+    tools_of(Function(name="g", extra={"group": {"name": "x"}, "functions": True}), losses=losses)
+    assert losses.counts == {}
 
 
 def test_an_older_upstream_gets_googles_own_schema():

@@ -171,6 +171,8 @@ def test_what_is_advisory_is_noted():
         "text": {"verbosity": "low"},
     }  # fmt: skip
     assert lost(extra=extra) == {"metadata", "logit_bias", "image_detail", "verbosity"}
+    shown = {"toolConfig": {"includeServerSideToolInvocations": True}}
+    assert lost(extra=shown) == {"include"}
 
 
 @pytest.mark.parametrize(

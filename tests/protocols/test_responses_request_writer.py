@@ -129,6 +129,8 @@ def test_advisory_fields():
     edits = {"edits": [{"type": "clear_tool_uses_20250919"}]}
     extra = {"metadata": {"x": 1}, "context_management": edits}
     body, losses = write(wire=Wire.MESSAGES, extra=extra)
+    shown = {"toolConfig": {"includeServerSideToolInvocations": True}}
+    assert write(wire=Wire.GEMINI, extra=shown)[1] == {"include": 1}
     assert losses == {"metadata": 1} and "metadata" not in body
 
 

@@ -32,6 +32,7 @@ _ADVISORY: Mapping[str, str] = MappingProxyType(
         "cache_control": "cache_hint",
         "client_metadata": "metadata",
         "include": "include",
+        "includeServerSideToolInvocations": "include",
         "labels": "metadata",
         "mediaResolution": "image_detail",
         "metadata": "metadata",

@@ -20,6 +20,8 @@ from tollbridge.protocols.losses import Losses, Untranslatable
 from tollbridge.protocols.schema_rules import gemini_schema, object_schema
 from tollbridge.protocols.tool_names import ToolNames
 
+# How another protocol's client wrote its tool, which says nothing beyond the schema.
+_SPELLINGS = frozenset({"functions", "group", "additional"})
 _FREE_TEXT: Json = {
     "type": "object",
     "properties": {"input": {"type": "string"}},
@@ -87,7 +89,7 @@ class ToolWriter:
             self._losses.note("strict")
         if tool.cache is not None:
             self._losses.note("cache_hint")
-        if tool.extra:
+        if tool.extra.keys() - _SPELLINGS:
             self._losses.note("tool_example")
         return made
 

@@ -31,6 +31,7 @@ _ADVISORY: Final[Mapping[str, str]] = MappingProxyType(
         "client_metadata": "metadata",
         "enable_thinking": "effort",
         "include": "include",
+        "includeServerSideToolInvocations": "include",
         "labels": "metadata",
         "metadata": "metadata",
         "logit_bias": "logit_bias",
