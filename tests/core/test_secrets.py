@@ -33,6 +33,13 @@ def key_file_text(**changes):
     return json.dumps(table | changes)
 
 
+def test_a_mark_is_keyed_and_its_domain_keeps_it_from_being_anything_else():
+    assert SECRETS.mark("a", "b") == hmac.digest(PEPPER, b"a\0b", "sha256")
+    assert Secrets(b"x" * 32, KEYS, "k1").mark("a", "b") != SECRETS.mark("a", "b")
+    marks = {SECRETS.mark(*words) for words in (("a", "b"), ("ab", ""), ("b", "a"), ("", "ab"))}
+    assert len(marks | {SECRETS.key_hash("ab")}) == 5
+
+
 def test_key_hash_is_hmac_sha256_under_the_pepper():
     expected = hmac.new(PEPPER, b"sk-abc", hashlib.sha256).digest()
     assert SECRETS.key_hash("sk-abc") == expected

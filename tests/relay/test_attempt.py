@@ -237,3 +237,36 @@ async def test_a_channel_without_accounts_has_nobody_to_ask(floor):
     client = await floor.answered(WHOLE)
     assert (client.status, floor.counted("no_account")) == (503, 1)
     assert floor.writer.seen == []
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_call_that_goes_on_from_an_account_goes_to_no_other(floor, stream):
+    path = "/v1/responses"
+    floor.script(1, status=500)
+    begun = await floor.answered({"model": "gpt-test", "input": "a"}, path=path)
+    assert tries(floor) == ["1", "2"]
+    following = {
+        "model": "gpt-test",
+        "input": "b",
+        "stream": stream,
+        "previous_response_id": begun.json()["id"],
+    }
+    assert (await floor.answered(following, path=path)).status == 200
+    assert tries(floor) == ["1", "2", "2"]
+    floor.script(2, status=500)
+    assert (await floor.answered(following, path=path)).status == 502
+    assert tries(floor) == ["1", "2", "2", "2"]
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_who_cannot_count_is_not_a_failure(floor, status):
+    floor.script(1, status=status)
+    body = {"model": "gpt-test", "input": "hello"}
+    client = await floor.answered(body, path="/v1/responses/input_tokens")
+    assert (client.status, client.header(b"x-tollbridge-estimated")) == (200, b"true")
+    assert tries(floor) == ["1"]
+    assert (floor.row["charge"], floor.row["end_state"]) == (0, "complete")
+    floor.script(1, status=500)
+    client = await floor.answered(body, path="/v1/responses/input_tokens")
+    assert (client.status, client.header(b"x-tollbridge-estimated")) == (200, None)
+    assert tries(floor) == ["1", "1", "2"]

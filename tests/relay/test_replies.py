@@ -12,6 +12,7 @@ from tollbridge.relay.replies import (
     rate_lines,
     settled,
     stream_lines,
+    traced,
     tracing,
 )
 from tollbridge.storage.counters import Scope, State
@@ -20,6 +21,7 @@ from tollbridge.storage.counters import Scope, State
 def test_every_answer_carries_its_tid_and_a_written_limit_only_if_there_is_one():
     call = admitted()
     assert tracing(call) == ANSWER_LINES + f"x-request-id: {call.tid}\r\n".encode()
+    assert traced(call.tid) == tracing(call)
     call.output_limit = 4096
     assert tracing(call) == ANSWER_LINES + (
         f"x-request-id: {call.tid}\r\nx-tollbridge-max-output: 4096\r\n".encode()
