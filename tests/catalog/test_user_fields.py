@@ -29,6 +29,7 @@ def test_every_field_arrives():
         models=("gpt-5.4",),
         limits=LimitsPlan(30, 50_000, 2),
         budget=BudgetPlan(1_500_000_000, "week"),
+        may_pin=True,
     )
     assert user.keys[1] == KeyPlan(26, "other", None, None, None, None, (), ())
 
@@ -63,7 +64,7 @@ def test_a_moment_may_be_a_string_and_have_any_offset():
         ("2030-01-31T00:00:00Z", "2030-01-31T00:00:00", 18, "offset"),
         ("2030-01-31T00:00:00Z", '"soon"', 18, "offset"),
         ("2030-01-31T00:00:00Z", "1896048000", 18, "offset"),
-        ("may_pin = false", "may_pin = true", 19, "later version"),
+        ("may_pin = true", "may_pin = 1", 19, "true or false"),
         ("rpm = 300", "rpm = -1", 7, "rpm must be from 0"),
         ("tpm = 1000000", "tpm = 1000000000001", 8, "tpm must be from 0"),
         ("concurrency = 32", "concurrency = true", 9, "whole number"),

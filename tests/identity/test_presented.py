@@ -1,6 +1,7 @@
 """Proof of where a key may stand in a request, and of what makes one unusable."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.secrets import Secrets
 from tollbridge.identity.keys import KeyRecord, KeyStore
-from tollbridge.identity.presented import authenticate, check_key, presented_secret
+from tollbridge.identity.presented import authenticate, check_key, presented_secret, split_pin
 
 KEY = b"sk-presented"
 RECORD = KeyRecord(
@@ -131,3 +132,40 @@ def test_an_address_that_is_none_is_not_among_any(peer: str):
 )
 def test_keys_that_may_be_used(change: dict[str, object], peer: str):
     assert check_key(replace(RECORD, **change), peer, 1000) is None
+
+
+MINTED = "sk-tb-" + "a" * 46
+
+
+@pytest.mark.parametrize(
+    ("secret", "expected"),
+    [
+        ("sk-x#main", ("sk-x", "main")),
+        ("sk-x#main/primary", ("sk-x", "main/primary")),
+        ("sk-a#b#main", ("sk-a#b", "main")),
+        ("sk-x#", ("sk-x", "")),
+        ("sk-x-main", ("sk-x-main", "")),
+        (MINTED, (MINTED, "")),
+        (MINTED + "-main", (MINTED, "main")),
+        (MINTED + "-my-channel/one", (MINTED, "my-channel/one")),
+        (MINTED + "#main", (MINTED, "main")),
+        (MINTED + "main", (MINTED + "main", "")),
+    ],
+)
+def test_what_stands_behind_a_key(secret: str, expected: tuple[str, str]):
+    key, pin = split_pin(secret.encode())
+    assert (key.decode(), pin) == expected
+
+
+async def test_what_was_sent_is_looked_up_as_it_is_first(engine: AsyncEngine, secrets: Secrets):
+    keys = KeyStore(engine, secrets)
+    whole, stem = b"sk-" + b"w" * 32 + b"#main", b"sk-" + b"w" * 32
+    keys._known[sha256(whole).digest()] = replace(RECORD, id=7)
+    keys._known[sha256(stem).digest()] = RECORD
+    found = await authenticate({b"x-api-key": whole}, b"", keys)
+    assert (found.id, found.pin) == (7, "")
+    other = await authenticate({b"x-api-key": stem + b"#other/one"}, b"", keys)
+    assert (other.id, other.pin) == (1, "other/one")
+    with pytest.raises(ApiError) as caught:
+        await authenticate({b"x-api-key": b"sk-" + b"v" * 32 + b"#main"}, b"", keys)
+    assert caught.value.kind is Kind.KEY_INVALID

@@ -194,7 +194,7 @@ class UserWriter:
             "expires_ms": key.expires_ms,
             "ips": to_json(key.ips),
             "models": to_json(key.models),
-            "may_pin": False,
+            "may_pin": key.may_pin,
             "budget_nano": key.budget.amount if key.budget else None,
             "budget_period": key.budget.period if key.budget else None,
             **key.limits._asdict(),

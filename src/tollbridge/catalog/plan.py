@@ -130,6 +130,7 @@ class KeyPlan:
     models: tuple[str, ...]
     limits: LimitsPlan = NO_LIMITS
     budget: BudgetPlan | None = None
+    may_pin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,6 @@ def _password(fields: Fields) -> str | None:
 
 
 def _key(fields: Fields, channels: Collection[str]) -> KeyPlan:
-    fields.later({"may_pin": False}, "pinning comes with a later version")
     channel = fields.text("channel", AUTO)
     if channel != AUTO and channel not in channels:
         raise fields.error("channel", f"channel {channel} is neither in this file nor known")
@@ -88,6 +87,7 @@ def _key(fields: Fields, channels: Collection[str]) -> KeyPlan:
         models=_models(fields),
         limits=read_limits(fields),
         budget=read_budget(fields),
+        may_pin=fields.boolean("may_pin", default=False),
     )
 
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tollbridge.core.redaction import last6
 
-__all__ = ["Secrets", "SecretsError", "key_id_of", "last6", "load_or_create", "looks_minted"]
+__all__ = ["Secrets", "SecretsError", "key_id_of", "last6", "load_or_create", "looks_minted", "minted_part"]
 
 MINTED_PREFIX = "sk-tb-"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -206,6 +206,11 @@ def key_id_of(sealed: str) -> str:
     version, _, rest = sealed.partition(".")
     key_id, _, payload = rest.partition(".")
     return key_id if version == _SEAL_VERSION and payload else ""
+
+
+def minted_part(secret: str) -> str:
+    """Return as much of a text as a minted key would be long."""
+    return secret[:_MINTED_LENGTH]
 
 
 def looks_minted(secret: str) -> bool:

@@ -63,6 +63,8 @@ class KeyRecord:
     user_concurrency: int
     budget_nano: int | None
     budget_period: str | None
+    pin: str = ""
+    """What stood behind the key in this request: a channel, or a channel/account."""
 
 
 Cached: TypeAlias = KeyRecord | Literal[_Missing.MISSING] | None

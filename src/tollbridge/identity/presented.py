@@ -5,10 +5,12 @@ requests or connections: headers, query and address come in as values, nothing i
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from urllib.parse import parse_qs
 
 from tollbridge.core.errors import ApiError, Kind
+from tollbridge.core.secrets import looks_minted, minted_part
 from tollbridge.identity.keys import KeyRecord, KeyStore
 
 
@@ -21,17 +23,42 @@ def recognise(headers: Mapping[bytes, bytes], query: bytes, keys: KeyStore) -> K
 async def authenticate(headers: Mapping[bytes, bytes], query: bytes, keys: KeyStore) -> KeyRecord:
     """Return the record of the presented key, which may still be one that must not be used.
 
-    `headers` have lower-case names. ApiError: key_missing, key_invalid, database_down.
+    `headers` have lower-case names. A key may be followed by the channel that the call is for;
+    what was sent is looked up as it is first. ApiError: key_missing, key_invalid, database_down.
     """
     secret = presented_secret(headers, query)
     if not secret:
         raise ApiError(Kind.KEY_MISSING)
+    record = await _find(secret, keys)
+    if record is None:
+        key, pin = split_pin(secret)
+        record = await _find(key, keys) if pin else None
+        if record is None:
+            raise ApiError(Kind.KEY_INVALID)
+        return replace(record, pin=pin)
+    return record
+
+
+async def _find(secret: bytes, keys: KeyStore) -> KeyRecord | None:
     record = keys.cached(secret)
     if record is KeyStore.MISSING:
         record = await keys.find(secret)
-    if not isinstance(record, KeyRecord):
-        raise ApiError(Kind.KEY_INVALID)
-    return record
+    return record if isinstance(record, KeyRecord) else None
+
+
+def split_pin(secret: bytes) -> tuple[bytes, str]:
+    """Return a key and the channel named behind it: `key#channel`, `key#channel/account`.
+
+    Behind a key that we minted `-channel` will do, for its length is known.
+    """
+    key, hash_mark, pin = secret.rpartition(b"#")
+    if hash_mark:
+        return key, pin.decode("latin-1")
+    text = secret.decode("latin-1")
+    stem = minted_part(text)
+    if looks_minted(stem) and text[len(stem) : len(stem) + 1] == "-":
+        return stem.encode("latin-1"), text[len(stem) + 1 :]
+    return secret, ""
 
 
 def presented_secret(headers: Mapping[bytes, bytes], query: bytes) -> bytes:

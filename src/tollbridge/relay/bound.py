@@ -42,7 +42,8 @@ class Bound:
         if previous is None:
             return
         account_id = await self.account_id(call.key.user_id, previous)
-        if not any(account.id == account_id for account in call.channel.accounts):
+        elsewhere = call.only_account not in {None, account_id}
+        if elsewhere or not any(account.id == account_id for account in call.channel.accounts):
             raise _previous_unknown(previous)
         call.only_account = account_id
 

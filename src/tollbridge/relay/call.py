@@ -24,7 +24,8 @@ class Call:
     __slots__ = (
         "account", "account_ticket", "amount", "ask", "at_ms", "attempts", "bill", "blobs", "channel",
         "dialect", "effort", "exchange", "first_token_at", "has_media", "hold", "input_bound",
-        "input_estimate", "key", "model", "only_account", "output_limit", "price", "purses",
+        "input_estimate", "key", "model", "only_account", "output_limit", "pinned", "price",
+        "purses",
         "rate_lines", "snapshot", "source", "started_at", "tariff", "ticket", "tid",
         "upstream_model", "used", "wish",
     )  # fmt: skip
@@ -49,6 +50,8 @@ class Call:
         self.effort: str | None = None
         # The account that has what the call goes on from, where that lies at an upstream.
         self.only_account: int | None = None
+        # The channel that the caller named, where it has the right to.
+        self.pinned: Channel | None = None
         self.bill: Bill
         self.account: Account | None = None
         self.purses: tuple[int, ...] = ()

@@ -111,7 +111,7 @@ class Offers:
         _split_name(call)
         if key.models and name not in key.models and call.upstream_model not in key.models:
             raise ApiError(Kind.MODEL_NOT_ALLOWED, facts={"model": name, "key_last6": key.last6})
-        if key.channel_id is None:
+        if key.channel_id is None or call.pinned is not None:
             call.channel, model = _offer(call)
         else:
             call.channel, model = self._bound_offer(call, key.channel_id)
@@ -139,14 +139,14 @@ def _offer(call: Call) -> tuple[Channel, Model]:
     """Return the channel that a call goes to and the priced model; ApiError when there is none."""
     key, snapshot, name = call.key, call.snapshot, call.upstream_model
     facts = {"model": name, "key_last6": key.last6}
-    channels = _open_to(key, snapshot)
+    channels = _open_to(key, snapshot) if call.pinned is None else [call.pinned]
     # Under a wildcard any text is a name, and names are kept: only what can be one is.
     can_be_name = len(name) <= _NAME_MAX and name.isprintable()
     serving = [channel for channel in channels if can_be_name and channel.serves(name)]
     model = snapshot.model(name)
     if not serving or model is None:
         facts["nearest"] = _nearest(snapshot, channels, name)
-        if key.channel_id is not None:
+        if key.channel_id is not None or call.pinned is not None:
             facts["fixed_channel"] = "yes"
         raise ApiError(Kind.MODEL_UNKNOWN, facts=facts)
     surface = call.dialect.surface

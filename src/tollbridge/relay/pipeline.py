@@ -26,6 +26,7 @@ from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.leash import Leash
 from tollbridge.relay.meter import estimated_usage
 from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.pins import HEADER, pin
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.purses import Purses
 from tollbridge.relay.replies import header_lines, settled, tracing
@@ -124,6 +125,8 @@ class Relay:
         # Nearly every key is known by now, so there is seldom anything to wait for.
         call.key = gate.recognise(exchange, keys) or await gate.authenticate(exchange, keys)
         gate.check_key(call.key, exchange.peer, call.at_ms)
+        if call.key.pin or HEADER in exchange.headers:
+            pin(call)
         gate.read_body(call)
         self._offers.choose(call)
         await self._world.bound.follow(call)
