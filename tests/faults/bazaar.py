@@ -7,6 +7,7 @@ under test. Every channel has two accounts; the first is always tried first.
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,13 +21,17 @@ from tollbridge.demo.fake_books import AccountScript
 
 SURFACES = ("chat", "responses", "messages", "gemini", "array")
 PLATFORMS = ("openai", "compatible", "anthropic", "gemini")
+EVERYWHERE = pytest.mark.parametrize(
+    ("surface", "platform"), [(one, other) for one in SURFACES for other in PLATFORMS]
+)
 MODELS = {
     "openai": "gpt-5.4",
     "compatible": "gpt-4.1",
-    "anthropic": "claude-sonnet-4-5",
+    "anthropic": "claude-haiku-4-5",
     "gemini": "gemini-2.5-flash",
 }
-KEYS = {name: f"sk-{name}-{'b' * 32}" for name in (*PLATFORMS, "shy", "poor", "plain")}
+KEYS = {name: f"sk-{name}-{'b' * 32}" for name in (*PLATFORMS, "shy", "plain")}
+POOR = {name: f"sk-poor-{name}-{'p' * 32}" for name in PLATFORMS}
 STOPS = frozenset({"openai", "anthropic"})
 """Platforms that stop billing when their caller hangs up."""
 
@@ -62,25 +67,30 @@ _KEY = '[[user.key]]\nname = "{name}"\nsecret = "{secret}"\nchannel = "{channel}
 
 
 def catalogue(vendor: str, profile: str = "strict") -> str:
-    """Return the configuration: `shy` speaks nothing but chat and makes no images."""
+    """Return the configuration: `shy` speaks nothing but chat, and `plain` makes no images.
+
+    Each platform's key has a poor sister, whose wallet pays for no long answer.
+    """
     text = f'[site]\nallow_private_upstreams = true\nerror_profile = "{profile}"\n'
     for name in (*MODELS.values(), "gpt-image-1"):
         text += _MODEL.format(name=name)
-    for name in (*PLATFORMS, "shy"):
+    for name in KEYS:
         text += _channel(name, vendor)
     text += _USER.format(name="rich", credit="1000.00")
-    for name in (*PLATFORMS, "shy"):
-        text += _KEY.format(name=name, secret=KEYS[name], channel=name)
+    for name, secret in KEYS.items():
+        text += _KEY.format(name=name, secret=secret, channel=name)
+    for name, secret in POOR.items():
+        text += _USER.format(name=f"poor-{name}", credit="0.06")
+        text += _KEY.format(name=f"poor-{name}", secret=secret, channel=name)
     return text
 
 
 def _channel(name: str, vendor: str) -> str:
-    shy = name == "shy"
     text = _CHANNEL.format(
         name=name,
-        platform="openai" if shy or name == "compatible" else name,
-        surfaces='["chat"]' if shy else '["*"]',
-        capabilities="[]" if shy else '["images"]',
+        platform=name if name in {"anthropic", "gemini"} else "openai",
+        surfaces='["chat"]' if name == "shy" else '["*"]',
+        capabilities="[]" if name == "plain" else '["images"]',
     )
     for at, which in enumerate(("first", "second")):
         compatible = "true" if name == "compatible" else "false"
@@ -241,23 +251,22 @@ class Bazaar(Scene):
             assert (purse["available"], purse["held"]) == (self.purses[purse["id"]] - taken, 0)
 
 
-Bazaars = Callable[[Mapping[str, str]], Awaitable[Stage]]
+Bazaars = Callable[..., Awaitable[Stage]]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def bazaars(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bazaars]:
-    """Run gateways for the session, one for each set of settings that is asked for."""
+    """Run gateways for the session, one for each set of settings and error profile asked for."""
     async with AsyncExitStack() as stack:
         running: dict[frozenset[tuple[str, str]], Stage] = {}
 
-        async def find(environ: Mapping[str, str]) -> Stage:
-            names = frozenset(environ.items())
+        async def find(environ: Mapping[str, str], profile: str = "strict") -> Stage:
+            names = frozenset({**environ, "": profile}.items())
             if names not in running:
                 settings = {f"TOLLBRIDGE_{name}": value for name, value in environ.items()}
                 folder = tmp_path_factory.mktemp("bazaar")
-                running[names] = await stack.enter_async_context(
-                    staged(folder, settings, catalogue)
-                )
+                make = partial(catalogue, profile=profile)
+                running[names] = await stack.enter_async_context(staged(folder, settings, make))
             return running[names]
 
         yield find

@@ -9,15 +9,11 @@ import json
 
 import pytest
 
-from tests.faults.bazaar import BEFORE_TEXT, PLATFORMS, SURFACES, asked, case
+from tests.faults.bazaar import BEFORE_TEXT, EVERYWHERE, PLATFORMS, SURFACES, asked, case
 from tests.faults.stage import price
 
 ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.parametrize("platform", PLATFORMS),
-]
-every_surface = pytest.mark.parametrize("surface", SURFACES)
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 LONG = {"tokens": 9, "prompt_tokens": 50, "cached_tokens": 20}
 # "Hello! I am" are eleven bytes: three tokens.
 SAID, SAID_TOKENS = "Hello! I am", 3
@@ -100,7 +96,7 @@ async def partial(bazaar, tid):
     )  # fmt: skip
 
 
-@every_surface
+@EVERYWHERE
 async def test_broken_off_after_content_pays_for_what_was_streamed(bazaar, surface, platform):
     bazaar.at(surface, platform)
     for way, script in late(bazaar.wire).items():
@@ -113,7 +109,7 @@ async def test_broken_off_after_content_pays_for_what_was_streamed(bazaar, surfa
             await bazaar.tried(("first", "done"))
 
 
-@every_surface
+@EVERYWHERE
 async def test_broken_off_before_content_another_account_answers_unseen(bazaar, surface, platform):
     bazaar.at(surface, platform)
     for way, (script, _) in early(bazaar.wire).items():
@@ -130,7 +126,7 @@ async def test_broken_off_before_content_another_account_answers_unseen(bazaar, 
             await bazaar.tried(("first", "done"), ("second", "done"))
 
 
-@every_surface
+@EVERYWHERE
 async def test_broken_off_before_content_by_all_is_refused_and_free(bazaar, surface, platform):
     bazaar.at(surface, platform)
     for way, (script, kind) in early(bazaar.wire).items():
@@ -149,6 +145,7 @@ async def test_broken_off_before_content_by_all_is_refused_and_free(bazaar, surf
             await bazaar.tried(("first", "done"), ("second", "done"))
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
 async def test_silence_after_content_is_a_cut(bazaar, platform):
     wires = {}
     for surface in SURFACES:

@@ -2,15 +2,11 @@
 
 import pytest
 
-from tests.faults.bazaar import PLATFORMS, SURFACES, case
+from tests.faults.bazaar import EVERYWHERE, PLATFORMS, SURFACES, case, spoken
 from tests.faults.stage import price
 
 ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.parametrize("platform", PLATFORMS),
-    pytest.mark.parametrize("surface", SURFACES),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 SIX = {"tokens": 6, "prompt_tokens": 50, "cached_tokens": 20}
 
 
@@ -19,6 +15,7 @@ def estimate(told):
     return -(-len(told.text.encode()) // 4)
 
 
+@EVERYWHERE
 async def test_complete_with_usage_is_exact(bazaar, surface, platform):
     bazaar.at(surface, platform)
     for ending, finish in ((None, "stop"), ("length", "length")):
@@ -37,6 +34,7 @@ async def test_complete_with_usage_is_exact(bazaar, surface, platform):
                 await bazaar.tried(("first", "done"))
 
 
+@EVERYWHERE
 async def test_complete_without_usage_is_estimated(bazaar, surface, platform):
     bazaar.at(surface, platform)
     for stream in (True, False):
@@ -56,10 +54,18 @@ async def test_complete_without_usage_is_estimated(bazaar, surface, platform):
             )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("surface", "platform"),
+    [
+        (surface, platform)
+        for surface in SURFACES
+        for platform in PLATFORMS
+        # Of the others, the finish is the last event.
+        if spoken(surface, platform) in {"chat", "messages"}
+    ],
+)
 async def test_an_end_without_its_last_event_is_made_a_proper_one(bazaar, surface, platform):
     bazaar.at(surface, platform)
-    if bazaar.wire in {"responses", "gemini"}:
-        pytest.skip("the finish is the last event")
     # Anthropic tells the usage with the finish; of chat it is what does not come any more.
     silence = {"no_done": True} if bazaar.wire == "messages" else {"silent_after_finish_ms": 60_000}
     bazaar.script("first", **SIX, **silence)

@@ -2,14 +2,13 @@
 
 import pytest
 
-from tests.faults.bazaar import BEFORE_TEXT, PLATFORMS, SURFACES
+from tests.faults.bazaar import BEFORE_TEXT, EVERYWHERE
 from tests.faults.stage import price, wait
 
 ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.parametrize("platform", PLATFORMS),
-    pytest.mark.parametrize("surface", SURFACES),
+    EVERYWHERE,
 ]
 GONE = "client_disconnected"
 SIX = {"tokens": 6, "prompt_tokens": 50, "cached_tokens": 20}
