@@ -127,6 +127,8 @@ def test_results_hold_media_and_say_that_they_failed():
     kinds = [part["type"] for part in items[-1]["output"]]
     assert kinds == ["input_text", "input_image"]
     assert losses == {"result_failed": 1}
+    broken = Result(call_id="c", parts=[Text(text="broken"), Text(text="b")], failed=True)
+    assert write(HI, model(call), user(broken))[0][-1]["output"] == "Error: broken\nb"
 
 
 def test_an_image_of_the_models_is_shown_to_it():

@@ -202,7 +202,7 @@ class HistoryWriter:
         parts = [self._shown(part) for part in result.parts]
         if result.failed:
             self._losses.note("result_failed")
-            parts = [Text(text="Error:"), *parts]
+            parts = _marked(parts)
         if all(isinstance(part, Text) for part in parts):
             joined = "\n".join(part.text for part in parts if isinstance(part, Text))
             return {"type": kind, "call_id": call_id, "output": joined}
@@ -240,3 +240,11 @@ def _text_in(document: Document) -> str:
         return b64decode(document.data, validate=True).decode()
     except (Base64Error, UnicodeDecodeError, ValueError):
         return ""
+
+
+def _marked(parts: list[Part]) -> list[Part]:
+    """Return a failed result's parts; that it failed is said in its text (protocols.md 9)."""
+    first = parts[0] if parts else None
+    if isinstance(first, Text):
+        return [Text(text=f"Error: {first.text}"), *parts[1:]]
+    return [Text(text="Error:"), *parts]
