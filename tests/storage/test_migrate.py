@@ -76,4 +76,5 @@ async def test_usage_takes_no_secondary_index(engine: AsyncEngine):
 def test_steps_form_one_line():
     script = ScriptDirectory.from_config(migration_config())
     assert len(script.get_heads()) == 1
-    assert [step.revision for step in script.walk_revisions()] == ["0004", "0003", "0002", "0001"]
+    revisions = [step.revision for step in script.walk_revisions()]
+    assert revisions == ["0005", "0004", "0003", "0002", "0001"]

@@ -20,7 +20,7 @@ from tollbridge.storage.engine import DATABASE_ERRORS, open_engine
 from tollbridge.storage.migrate import migrate, schema_is_current
 from tollbridge.storage.saved_tables import known_revisions
 
-FROM = ["0002"]
+FROM = ["0002", "0003", "0004"]
 _SCHEMAS = {
     "sqlite": "SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
     "postgresql": "SELECT table_name || ' ' || column_name || ' ' || data_type || ' '"

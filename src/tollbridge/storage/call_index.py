@@ -1,7 +1,7 @@
 """Owns the way from usage into `call_index`: what the money writer fed is moved in chunks.
 
-A row leaves the feed in the transaction that writes its index row, so nothing is lost or counted
-twice, whoever dies when. Must not know when it runs.
+A row leaves the feed in the transaction that writes its index row and marks its roll-up, so nothing
+is lost or counted twice, whoever dies when. Must not know when it runs.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tollbridge.storage.ledger_tables import usage, usage_feed
 from tollbridge.storage.metadata import TID
 from tollbridge.storage.query_tables import call_index
+from tollbridge.storage.rollup_marks import mark_calls, mark_fed
 from tollbridge.storage.unit_of_work import reading, working
 
 SQLITE_CHUNK = 1000
@@ -49,6 +50,7 @@ async def index_chunk(engine: AsyncEngine) -> int:
             return 0
         tids = await _take(connection, chunk_of(engine))
         await _write(connection, sorted(set(tids)))
+        await mark_calls(connection, tids)
         return len(tids)
 
 
@@ -56,6 +58,8 @@ async def _move(connection: AsyncConnection) -> int:
     """Do all of it inside SQLite: every row that passes through Python is CPU taken from calls."""
     upto = (await connection.exec_driver_sql(_UPTO)).scalar_one()
     await connection.exec_driver_sql(_INDEX, (upto,))
+    if upto is not None:
+        await mark_fed(connection, upto)
     return (await connection.exec_driver_sql(_FORGET, (upto,))).rowcount
 
 

@@ -22,7 +22,18 @@ from tollbridge.storage.migrate import migration_config
 _DECLARED = (tables.users, ledger_tables.purse, query_tables.call_index, work_tables.job)
 
 # Made again from the books, or about processes that run now.
-NOT_SAVED = frozenset({"usage_feed", "call_index", "audit_mark", "audit_sum", "lease"})
+NOT_SAVED = frozenset(
+    {
+        "usage_feed",
+        "call_index",
+        "rollup",
+        "rollup_dirty",
+        "rollup_floor",
+        "audit_mark",
+        "audit_sum",
+        "lease",
+    }
+)
 _NOT_OURS = frozenset({"alembic_version"})
 _PARTITION = re.compile(r"(usage|call_index)_(default|\d{6})")
 _KINDS: tuple[tuple[type[TypeEngine[Any]], Kind], ...] = (
