@@ -166,10 +166,10 @@ class Bazaar(Scene):
         path, body = asked(self.surface, model or self.model, stream=stream, **fields)
         return await self.send(path, body)
 
-    async def send(self, path: str, body: Any, key: str = "", **lines: str) -> Answer:
-        """Send a body, as it is when it is bytes."""
+    async def send(self, path: str, body: Any, key: str | None = "") -> Answer:
+        """Send a body, as it is when it is bytes; with no key at all when that is None."""
         content = {"content": body} if isinstance(body, bytes) else {"json": body}
-        headers = {"authorization": f"Bearer {key or self.key}", **lines}
+        headers = {} if key is None else {"authorization": f"Bearer {key or self.key}"}
         reply = await self.stage.client.post(path, headers=headers, **content)
         return Answer(reply.status_code, reply.headers, reply.content)
 

@@ -150,7 +150,9 @@ async def test_every_refusal_is_heard_in_the_clients_own_words(bazaar, surface, 
     await check(bazaar, "strict")
 
 
-@pytest.mark.parametrize(("surface", "platform"), zip(SURFACES, cycle(PLATFORMS), strict=False))
+@pytest.mark.parametrize(
+    ("surface", "platform"), list(zip(SURFACES, cycle(PLATFORMS), strict=False))
+)
 async def test_another_profile_has_its_own_status_for_them(bazaars, surface, platform):
     async with playing(await bazaars(ENVIRON, "status402"), Bazaar) as bazaar:
         bazaar.at(surface, platform)

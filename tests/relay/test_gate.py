@@ -291,6 +291,14 @@ def test_a_model_outside_the_keys_own_list_is_refused():
     assert chosen(key(models=frozenset({"gpt-test"})), channel()) == "main"
 
 
+@pytest.mark.parametrize(
+    ("names", "nearest"), [("*", "gpt-test"), ("gpt-*", "gpt-test"), ("o-*", "")]
+)
+def test_under_a_wildcard_all_models_that_it_serves_are_near(names, nearest):
+    error = refused(key(), channel(models=[names]), name="gpt-tset")
+    assert error.facts["nearest"] == nearest
+
+
 def test_an_unknown_model_is_refused_with_the_nearest_names_that_the_key_can_see():
     catalogue = (
         channel(models=["gpt-test", "gpt-tent", "claude"]),

@@ -21,6 +21,7 @@ from tollbridge.protocols.losses import Untranslatable
 from tollbridge.protocols.media_request import Refused
 from tollbridge.protocols.multipart import FormError
 from tollbridge.relay.call import Call
+from tollbridge.relay.client_policy import admits
 from tollbridge.relay.dialects import Dialect
 from tollbridge.relay.exchange import Exchange
 
@@ -115,6 +116,8 @@ class Offers:
             call.channel, model = _offer(call)
         else:
             call.channel, model = self._bound_offer(call, key.channel_id)
+        if not _welcomes(call, call.channel):
+            raise ApiError(Kind.CLIENT_NOT_ALLOWED, facts={"key_last6": key.last6})
         if model.price is None:
             raise ApiError(Kind.MODEL_UNPRICED, facts={"model": name})
         call.model, call.price = model, model.price
@@ -159,7 +162,13 @@ def _offer(call: Call) -> tuple[Channel, Model]:
         raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
     if model.price is None or not is_priced(model.price):
         raise ApiError(Kind.MODEL_UNPRICED, facts=facts)
-    return cheapest(speaking), model
+    welcoming = [channel for channel in speaking if _welcomes(call, channel)]
+    return cheapest(welcoming or speaking), model
+
+
+def _welcomes(call: Call, channel: Channel) -> bool:
+    policy = channel.client_policy
+    return admits(policy, call.exchange.headers, counting=call.dialect.free)
 
 
 def _reaches(dialect: Dialect, channel: Channel) -> bool:
@@ -185,7 +194,12 @@ def _open_to(key: KeyRecord, snapshot: Snapshot) -> list[Channel]:
 
 
 def _nearest(snapshot: Snapshot, channels: list[Channel], name: str) -> str:
-    names = {model for channel in channels for model in channel.models}
+    names = {
+        model
+        for channel in channels
+        for model in (*channel.models, *filter(channel.serves, snapshot.models))
+        if not model.endswith("*")
+    }
     return ", ".join(snapshot.nearest(name, names))
 
 
