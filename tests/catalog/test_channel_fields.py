@@ -63,7 +63,7 @@ def test_defaults():
         ('"0.15"', '"101"', 6, "at most 100"),
         ('"0.15"', "0.15", 6, "decimal string"),
         ('["images"]', '["flying"]', 7, "capabilities may hold"),
-        ('"any"', '"codex"', 8, "later version"),
+        ('"any"', '"curl"', 8, "any, claude-code, codex"),
         ('"http://me:hush@127.0.0.1:3128"', '"ftp://x"', 10, "proxy"),
         ('"http://me:hush@127.0.0.1:3128"', '"http://169.254.169.254"', 10, "never dialled"),
         ("rpm = 600", "rpm = -1", 11, "rpm must be from 0"),
@@ -131,3 +131,8 @@ def test_private_addresses_need_the_switch(url: str):
 def test_every_platform_can_be_named(platform: str):
     plan = read(f'[[channel]]\nname = "a"\nplatform = "{platform}"\nmodels = []')
     assert plan.platform == platform
+
+
+@pytest.mark.parametrize("policy", ["any", "claude-code", "codex"])
+def test_every_client_policy_is_honoured(policy: str):
+    assert read(CHANNEL.replace('"any"', f'"{policy}"')).client_policy == policy

@@ -24,12 +24,14 @@ ACCOUNT_FIELDS = (
     "cost",
     *LIMIT_FIELDS,
 )
+POLICIES = ("any", "claude-code", "codex")
+"""What a channel's `client_policy` may say."""
 
 # "auto" is what a key says when it is bound to no channel; # and / separate pins in a key.
 _NAME = re.compile(r"[^\s#/]{1,64}")
 _PLATFORMS = ("openai", "anthropic", "gemini")
 _VERSIONS = ("/v1", "/v1beta", "/v1alpha")
-_POLICIES = ("any", "claude-code", "codex")
+POLICIES = ("any", "claude-code", "codex")
 _CAPABILITIES = ("images",)
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
 _MULTIPLIER_MAX = 100
@@ -55,7 +57,7 @@ def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: b
         models=_models(fields),
         multiplier=fields.multiplier("multiplier", "1.0", lowest=1, highest=_MULTIPLIER_MAX),
         capabilities=_among(fields, "capabilities", _CAPABILITIES),
-        client_policy=_client_policy(fields),
+        client_policy=fields.choice("client_policy", POLICIES, "any"),
         groups=fields.texts("groups", ("*",)),
         proxy=_proxy(fields, allow_private=allow_private),
         accounts=accounts,
@@ -81,13 +83,6 @@ def _name(fields: Fields) -> str:
 
 def _platform(fields: Fields) -> str:
     return fields.choice("platform", _PLATFORMS)
-
-
-def _client_policy(fields: Fields) -> str:
-    policy = fields.choice("client_policy", _POLICIES, "any")
-    if policy != "any":
-        raise fields.error("client_policy", f"client_policy {policy} comes with a later version")
-    return policy
 
 
 def _surfaces(fields: Fields) -> tuple[str, ...]:
