@@ -5,7 +5,7 @@ import pytest
 from tests.relay.calls import account, channel
 from tollbridge.notify.kinds import Kind
 from tollbridge.relay.breaker import SAMPLES_MIN
-from tollbridge.relay.effects import FAILING, QUARANTINED, rate_limited
+from tollbridge.relay.effects import FAILING, OVERLOADED, QUARANTINED, rate_limited
 from tollbridge.relay.pool import Pool
 
 MAIN = channel(accounts=tuple(account(n) for n in (1, 2, 3)))
@@ -62,6 +62,18 @@ def test_where_nobody_is_to_be_parked_nobody_is(scene):
     for one in MAIN.accounts:
         pool.failed(MAIN, one, "m", QUARANTINED, "account_refused")
     assert pool.any_left(MAIN, "m", (), lambda _: True) and scene.alarms == []
+
+
+def test_rather_one_in_passing_trouble_than_nobody(scene):
+    scene.pool.failed(MAIN, THREE, "m", OVERLOADED, "status_529")
+    assert scene.asked() == {1, 2}
+    for one in (ONE, TWO):
+        scene.pool.failed(MAIN, one, "m", QUARANTINED, "account_refused")
+    assert scene.asked() == {3}
+    assert scene.pool.any_left(MAIN, "m", {1, 2}, lambda _: True)
+    assert not scene.pool.any_left(MAIN, "m", {3}, lambda _: True)
+    scene.pool.failed(MAIN, THREE, "m", rate_limited(60.0), "status_429")
+    assert scene.asked() == {None}
 
 
 def test_operators_hear_once_of_what_does_not_pass_by_itself(scene):

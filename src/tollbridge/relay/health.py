@@ -28,6 +28,7 @@ class Standing(NamedTuple):
     model: str
     until_s: float
     reason: str
+    transient: bool = True
 
 
 class Health:
@@ -62,6 +63,14 @@ class Health:
             return False
         breaker = self._breakers.get(account.id)
         return breaker is None or breaker.allows(now)
+
+    def spared(self, account: Account, model: str) -> bool:
+        """Say whether only passing causes are held against an account, for when nobody else is left."""
+        return all(
+            standing.transient
+            for standing in self.standings(account)
+            if standing.model in {_ALL_MODELS, model}
+        )
 
     def began(self, account: Account) -> None:
         """A call goes to the account."""
@@ -99,7 +108,7 @@ class Health:
         key = (account.id, where)
         before = self._parked.get(key)
         for_s = self._longer(key, effect, before, now)
-        standing = Standing(account, effect.trouble, where, now + for_s, reason)
+        standing = Standing(account, effect.trouble, where, now + for_s, reason, effect.transient)
         if before is not None and before.account != account:
             before = None
         if before is not None and before.until_s >= standing.until_s:

@@ -50,9 +50,14 @@ class Pool:
 
         `serves` says which accounts could answer such a call at all.
         """
-        health = self.health
-        return self._plan.pick(
+        health, pick = self.health, self._plan.pick
+        return pick(
             channel, tried, lambda account: serves(account) and health.usable(account, model)
+        ) or pick(
+            # Rather one that may still be in trouble than nobody.
+            channel,
+            tried,
+            lambda account: serves(account) and health.spared(account, model),
         )
 
     def any_left(
@@ -63,9 +68,11 @@ class Pool:
         serves: Callable[[Account], bool],
     ) -> bool:
         """Say whether another account could be asked; whose turn it is stays as it is."""
-        usable = self.health.usable
+        health = self.health
         return any(
-            account.id not in tried and serves(account) and usable(account, model)
+            account.id not in tried
+            and serves(account)
+            and (health.usable(account, model) or health.spared(account, model))
             for account in channel.accounts
         )
 
