@@ -14,6 +14,7 @@ _EXPOSED: Final = (
     "allow",
     "x-tollbridge-cost",
     "x-tollbridge-balance",
+    "x-tollbridge-estimated",
     "x-tollbridge-max-output",
     "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests",
