@@ -192,7 +192,7 @@ def test_responses_stream_ends_with_response_failed():
     }
     _, limited = frames_of(ApiError(Kind.PROVIDER_RATE_LIMITED), Surface.RESPONSES)
     assert limited["response"]["error"]["code"] == "rate_limit_exceeded"
-    assert "id" not in limited["response"]
+    assert limited["response"]["id"] == f"resp_{TID}"
     _, broke = frames_of(ApiError(Kind.BALANCE_INSUFFICIENT), Surface.RESPONSES)
     assert broke["response"]["error"]["code"] == "insufficient_quota"
 

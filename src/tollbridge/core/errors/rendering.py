@@ -221,21 +221,27 @@ def _broken_chunk(shown: _Shown, model: str, stream_id: str) -> dict[str, object
 
 
 def _failed_response(shown: _Shown, model: str, stream_id: str, sequence: int) -> dict[str, object]:
-    response: dict[str, object] = {
-        "object": "response",
-        "created_at": _seconds(shown.tid),
-        "status": "failed",
-        "model": _visible(model, _FACT_LIMIT),
-        "error": {
-            "code": _response_code(shown),
-            "message": shown.message,
-            "tid": shown.tid,
+    return {
+        "type": "response.failed",
+        "sequence_number": sequence,
+        "response": {
+            # What the vendor's own client requires of a response is there, whatever was asked.
+            "id": _visible(stream_id, _FACT_LIMIT) or f"resp_{shown.tid}",
+            "object": "response",
+            "created_at": _seconds(shown.tid),
+            "status": "failed",
+            "model": _visible(model, _FACT_LIMIT),
+            "error": {
+                "code": _response_code(shown),
+                "message": shown.message,
+                "tid": shown.tid,
+            },
+            "output": [],
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
         },
-        "output": [],
     }
-    if stream_id:
-        response = {"id": _visible(stream_id, _FACT_LIMIT), **response}
-    return {"type": "response.failed", "sequence_number": sequence, "response": response}
 
 
 def _response_code(shown: _Shown) -> str:
