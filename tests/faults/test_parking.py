@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -53,9 +54,13 @@ def shop(tmp_path) -> Iterator[Shop]:
 
 def called(shop: Shop, times: int, **fields: Any) -> list[int]:
     body = {"model": "gpt-test", "messages": [{"role": "user", "content": "hello"}], **fields}
-    headers = {"authorization": f"Bearer {KEY}"}
+    # Each call is a session of its own, or all would go to one account.
     return [
-        shop.http.post("/v1/chat/completions", json=body, headers=headers).status_code
+        shop.http.post(
+            "/v1/chat/completions",
+            json=body,
+            headers={"authorization": f"Bearer {KEY}", "x-session-id": str(uuid4())},
+        ).status_code
         for _ in range(times)
     ]
 
@@ -74,6 +79,31 @@ def test_a_refused_credential_is_asked_once_and_callers_notice_nothing(shop, str
     assert called(shop, 30, stream=stream) == [200] * 30
     assert asked(shop)["one"] == 1
     assert asked(shop)["two"] + asked(shop)["three"] == 30
+
+
+def test_a_session_stays_at_one_account_while_it_is_well(shop):
+    body = {"model": "gpt-test", "messages": [{"role": "user", "content": "hello"}]}
+    headers = {"authorization": f"Bearer {KEY}"}
+
+    def talk(turns: int) -> Counter[str]:
+        before = asked(shop)
+        for turn in range(turns):
+            body["messages"] += [
+                {"role": "assistant", "content": "hi"},
+                {"role": "user", "content": str(turn)},
+            ]
+            answer = shop.http.post("/v1/chat/completions", json=body, headers=headers)
+            assert answer.status_code == 200
+        return asked(shop) - before
+
+    ((home, count),) = talk(20).items()
+    assert count == 20
+    fails(shop, home, status=429, retry_after=1)
+    elsewhere = talk(5)
+    assert elsewhere[home] == 1
+    del shop.books.accounts[home]
+    time.sleep(1.1)
+    assert talk(5) == {home: 5}
 
 
 def test_with_another_credential_the_account_is_asked_again(shop):

@@ -1,6 +1,7 @@
 """Proof of whose turn it is: priority first, then shares by weight, smooth and never the same twice."""
 
 from collections import Counter
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -98,3 +99,19 @@ def test_a_new_snapshot_brings_other_accounts():
     plan = Plan()
     assert plan.pick(channel(accounts=of(1, 1)), (), anyone).id in {1, 2}
     assert plan.pick(channel(accounts=(account(7), account(8))), (), anyone).id in {7, 8}
+
+
+@given(st.lists(st.integers(1, 50), min_size=2, max_size=8), st.integers(0, 2**64 - 1))
+def test_a_session_means_the_same_account_each_time(weights, session):
+    plan, one = Plan(), channel(accounts=of(*weights))
+    home = plan.pick(one, (), anyone, session)
+    assert all(plan.pick(one, (), anyone, session) is home for _ in range(5))
+    other = plan.pick(one, {home.id}, anyone, session)
+    assert other is not None and other is not home
+
+
+def test_many_sessions_follow_the_weights():
+    chance, one, plan = Random(7), channel(accounts=of(1, 2, 7)), Plan()
+    counts = Counter(plan.pick(one, (), anyone, chance.getrandbits(64)).id for _ in range(10_000))
+    for n, weight in enumerate((1, 2, 7)):
+        assert abs(counts[n + 1] / 10_000 - weight / 10) < 0.02

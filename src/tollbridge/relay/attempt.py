@@ -21,8 +21,10 @@ from tollbridge.relay.counting import CANNOT_COUNT, Counting
 from tollbridge.relay.dialects import Task
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.own_names import in_clients_words
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.slices import cover
+from tollbridge.relay.sticky import session_of
 from tollbridge.relay.stream import End, StreamPump
 from tollbridge.relay.throttle import Throttle, has_limits
 from tollbridge.relay.verdicts import (
@@ -127,8 +129,11 @@ class Attempts:
         """Return the next account with room; one without counts as tried, but as no attempt."""
         self._throttle.leave_account(call)
         waits_ms: list[int] = []
+        session = session_of(call) if len(call.channel.accounts) > 1 else None
         while True:
-            account = self._pool.next(call.channel, call.upstream_model, tried, _serving(call))
+            account = self._pool.next(
+                call.channel, call.upstream_model, tried, _serving(call), session
+            )
             if account is None:
                 raise self._nobody(call, waits_ms, last)
             tried.add(account.id)
@@ -138,6 +143,7 @@ class Attempts:
             if not wait_ms:
                 call.account = account
                 call.bill.account_id = account.id
+                call.bill.model_sent = account.sent(call.upstream_model)
                 self._pool.health.began(account)
                 return account
             waits_ms.append(wait_ms)
@@ -164,10 +170,13 @@ class Attempts:
     def _note(self, call: Call, account: Account, started: float, verdict: Verdict | None) -> None:
         took_ms = int((self._loop.time() - started) * 1000)
         call.attempts.append((account.id, verdict.outcome if verdict else "ok", took_ms))
-        model = call.upstream_model
+        # What is held against an account is held by the name that is sold, mapped or not.
+        model, sent = call.upstream_model, call.bill.model_sent
         if verdict is None:
             self._pool.health.succeeded(account, model)
             return
+        if verdict.error.message and sent != model:
+            verdict.error.message = in_clients_words(verdict.error.message, sent, call.ask.model)
         self._metrics.upstream_failed(verdict.outcome)
         if verdict.effect is not None:
             self._pool.failed(call.channel, account, model, verdict.effect, verdict.outcome)
@@ -245,8 +254,8 @@ def _guess(counting: Counting) -> Whole:
 
 
 def task_of(call: Call) -> Task:
-    """Return a call as its errands need to know it."""
-    model, asked = call.upstream_model, call.ask.model
+    """Return a call as the errand of the account that is tried needs to know it."""
+    model, asked = call.bill.model_sent, call.ask.model
     identity = Identity(call.tid, call.at_ms // 1000, asked, model != asked)
     return Task(call.source, call.ask, call.output_limit, identity, model, call.model, call.effort)
 

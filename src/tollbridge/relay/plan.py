@@ -38,6 +38,10 @@ class _Tier:
         self._turn = (self._turn + _GOLDEN) & _MASK
         return self.accounts[bisect_right(self._upto, (self._turn * self._upto[-1]) >> _BITS)]
 
+    def of(self, session: int) -> Account:
+        """Return the account of a session."""
+        return self.accounts[bisect_right(self._upto, (session * self._upto[-1]) >> _BITS)]
+
     def among(self, choices: Sequence[Account]) -> Account:
         """Return whose turn it is among a few of them, by their own weights.
 
@@ -57,14 +61,26 @@ class Plan:
         self._tiers: dict[int, tuple[Channel, list[_Tier]]] = {}
 
     def pick(
-        self, channel: Channel, tried: Collection[int], usable: Callable[[Account], bool]
+        self,
+        channel: Channel,
+        tried: Collection[int],
+        usable: Callable[[Account], bool],
+        session: int | None = None,
     ) -> Account | None:
-        """Return the next account to try, None when no other can be asked."""
+        """Return the next account to try, None when no other can be asked.
+
+        `session` is a 64-bit number: while the accounts stay the same, it always means the same one
+        of each priority, over many numbers each by its weight. It takes nobody's turn.
+        """
         accounts = channel.accounts
         if len(accounts) == 1:
             only = accounts[0]
             return only if only.id not in tried and usable(only) else None
         for tier in self._tiers_of(channel):
+            if session is not None:
+                account = tier.of(session)
+                if account.id not in tried and usable(account):
+                    return account
             for _ in range(_TURNS):
                 account = tier.next()
                 if account.id not in tried and usable(account):

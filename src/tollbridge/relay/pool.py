@@ -45,14 +45,19 @@ class Pool:
         model: str,
         tried: Collection[int],
         serves: Callable[[Account], bool],
+        session: int | None = None,
     ) -> Account | None:
         """Return the account to try now, None when no other can be asked.
 
-        `serves` says which accounts could answer such a call at all.
+        `serves` says which accounts could answer such a call at all; `session` is a preference
+        (`Plan.pick`).
         """
         health, pick = self.health, self._plan.pick
         return pick(
-            channel, tried, lambda account: serves(account) and health.usable(account, model)
+            channel,
+            tried,
+            lambda account: serves(account) and health.usable(account, model),
+            session,
         ) or pick(
             # Rather one that may still be in trouble than nobody.
             channel,

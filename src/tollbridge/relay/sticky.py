@@ -1,0 +1,75 @@
+"""Owns what makes calls belong together, so that they go to one account and its prompt cache.
+
+A number is made of what names the session, else of how the conversation begins; the same number
+falls on the same account as long as the pool is the same, in every process and without any memory.
+It is a preference only: a session moves on when its account cannot be asked. Keyed by the user,
+never stored (product.md, S0-privacy).
+"""
+
+from hashlib import blake2b
+from typing import Final
+
+from tollbridge.protocols.json_peek import PeekError, TopLevel, peek
+from tollbridge.relay.call import Call
+
+# What clients and gateways before us call a session.
+_HEADERS: Final = (
+    b"session_id",
+    b"session-id",
+    b"x-session-id",
+    b"x-session-affinity",
+    b"conversation_id",
+)
+# How a conversation begins, by surface: instructions, tools, and the messages from the first on.
+_BEGINNINGS: Final = (
+    "system",
+    "instructions",
+    "systemInstruction",
+    "messages",
+    "input",
+    "contents",
+)
+_BEGINNING_BYTES: Final = 1_024
+_QUOTE: Final = 0x22
+_OBJECT: Final = 0x7B
+
+
+def session_of(call: Call) -> int | None:
+    """Return a 64-bit number that all calls of one session share; None where nothing tells."""
+    named = _named(call)
+    if named is None:
+        named = _beginning(call.source) if isinstance(call.source, TopLevel) else b""
+    if not named:
+        return None
+    whose = b"%d\0%b\0" % (call.key.user_id, call.upstream_model.encode())
+    return int.from_bytes(blake2b(whose + named, digest_size=8).digest(), "big")
+
+
+def _named(call: Call) -> bytes | None:
+    """Return the name that the client gave the session, if it did."""
+    headers = call.exchange.headers
+    for name in _HEADERS:
+        if name in headers:
+            return b"header\0" + headers[name]
+    source = call.source
+    if not isinstance(source, TopLevel):
+        return None
+    if source.kind("prompt_cache_key") == _QUOTE:
+        return b"cache\0" + (source.raw("prompt_cache_key") or b"")
+    if source.kind("metadata") == _OBJECT:
+        try:
+            user = peek(source.raw("metadata") or b"{}").raw("user_id")
+        except PeekError:
+            return None
+        return None if user is None else b"metadata\0" + user
+    return None
+
+
+def _beginning(source: TopLevel) -> bytes:
+    """Return how a conversation begins; later turns are added at its end, so it stays the same."""
+    parts = []
+    for name in _BEGINNINGS:
+        span = source.span(name)
+        if span is not None:
+            parts.append(source.body[span[0] : min(span[1], span[0] + _BEGINNING_BYTES)])
+    return b"\0".join(parts)
