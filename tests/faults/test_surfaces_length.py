@@ -133,6 +133,8 @@ async def test_a_message_ends_for_length_when_the_money_does(bazaar):
     assert (message.stop_reason, message.model) == ("max_tokens", bazaar.model)
     await wait(bazaar.booked)
     row = await limited(bazaar, bazaar.booked()[0]["tid"])
+    # Anthropic tells the input when the message begins.
+    assert row["input"] == message.usage.input_tokens == 50
     [block] = message.content
     assert row["output"] == -(-len(block.text.encode()) // 4) == message.usage.output_tokens
     await bazaar.tried(("first", "aborted"))

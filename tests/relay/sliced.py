@@ -95,7 +95,7 @@ class SlicedScene:
         if self.pump.complete:
             settle = settlement.complete(self.call, tap.usage, tap.text_bytes, tap.model)
         else:
-            settle = settlement.limited(self.call, self.pump.text_bytes, tap.model)
+            settle = settlement.limited(self.call, tap.usage, self.pump.text_bytes, tap.model)
         self.writer.write()
         assert settle.future is not None
         result: SettleResult = await settle.future

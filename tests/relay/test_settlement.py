@@ -121,6 +121,24 @@ async def test_an_input_that_is_known_is_exact_though_the_output_is_not(end):
         assert "estimated" in desk.row["flags"].split(",")
 
 
+@pytest.mark.parametrize(
+    ("usage", "tokens_in"),
+    [
+        (Usage(input=7, interim=True), 7),
+        (Usage(input=7, output=9_000), 7),
+        (Usage(output=9_000), None),
+        (None, None),
+    ],
+)
+async def test_a_stream_that_the_money_ended_costs_what_the_client_was_shown(usage, tokens_in):
+    async with Desk() as desk:
+        call = await desk.held()
+        desk.settlement.limited(call, usage, 41, None)
+        assert desk.row["input"] == (tokens_in or call.input_estimate)
+        assert (desk.row["output"], desk.row["flags"]) == (11, "estimated,balance_short")
+        assert desk.row["charge"] == desk.row["input"] * INPUT_NANO + 11 * OUTPUT_NANO
+
+
 @given(st.integers(0, 10**7))
 def test_an_estimate_never_exceeds_the_hold(text_bytes):
     async def check():

@@ -24,7 +24,6 @@ from tollbridge.relay.call import Call
 from tollbridge.relay.counting import ESTIMATED
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.leash import Leash
-from tollbridge.relay.meter import estimated_usage
 from tollbridge.relay.outlet import Outlet
 from tollbridge.relay.pins import HEADER, pin
 from tollbridge.relay.pool import Pool
@@ -211,8 +210,8 @@ class Relay:
             await self._world.bound.keep(call, pump.tap.stream_id)
             outlet.end(pump.last_frames())
         elif durable and pump.end_state is End.LIMITED:
-            used = estimated_usage(call.input_estimate, pump.text_bytes)
-            outlet.end(pump.tap.length_ending(used))
+            assert call.used is not None
+            outlet.end(pump.tap.length_ending(call.used))
         else:
             outlet.fail(ApiError(Kind.STREAM_BROKEN))
 
@@ -226,7 +225,7 @@ class Relay:
         if pump.gone:
             return settlement.gone(call, tap.usage, tap.text_bytes, tap.model)
         if pump.end_state is End.LIMITED:
-            return settlement.limited(call, pump.text_bytes, tap.model)
+            return settlement.limited(call, tap.usage, pump.text_bytes, tap.model)
         return settlement.partial(call, tap.usage, pump.text_bytes, tap.model)
 
     async def _durable(

@@ -67,11 +67,17 @@ class Settlement:
         flags = ["partial", *_estimated(usage)]
         return self._charge(call, "partial", usage, text_bytes, model, flags, 200)
 
-    def limited(self, call: Call, text_bytes: int, model: str | None) -> Settle:
+    def limited(
+        self, call: Call, usage: Usage | None, text_bytes: int, model: str | None
+    ) -> Settle:
         """The money for more was not there: the input and what the client was shown."""
         self._metrics.cut_short()
         flags = ["estimated", "balance_short"]
-        return self._charge(call, "limited", None, text_bytes, model, flags, 200)
+        if usage is not None:
+            # Of what was produced, the client has seen only a part.
+            begun = replace(usage, output=0, reasoning=0, interim=True)
+            usage = begun if begun.tokens_in() else None
+        return self._charge(call, "limited", usage, text_bytes, model, flags, 200)
 
     def free(self, call: Call) -> None:
         """The call costs nothing anywhere, and nothing was held for it."""
