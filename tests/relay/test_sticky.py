@@ -23,6 +23,21 @@ def test_a_conversation_that_goes_on_is_the_same_session():
     assert first != session(chat(messages=turns("Something else")))
 
 
+@given(st.lists(st.text(max_size=40), min_size=1, max_size=12), st.booleans())
+def test_whatever_is_added_later_the_session_stays(texts, instructed):
+    opening = [{"role": "system", "content": "Be brief."}] if instructed else []
+    whole = turns(*texts)
+    first = session(chat(messages=[*opening, whole[0]]))
+    for end in range(1, len(whole) + 1):
+        assert session(chat(messages=[*opening, *whole[:end]])) == first
+
+
+def test_the_same_instructions_do_not_make_one_session_of_all():
+    system = {"role": "system", "content": "Be brief."}
+    one = session(chat(messages=[system, *turns("a")]))
+    assert one != session(chat(messages=[system, *turns("b")]))
+
+
 def test_a_name_wins_over_the_words():
     one = session(chat(messages=turns("a")), headers={b"session_id": b"s-1"})
     assert one == session(chat(messages=turns("b")), headers={b"session_id": b"s-1"})

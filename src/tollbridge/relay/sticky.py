@@ -6,6 +6,7 @@ It is a preference only: a session moves on when its account cannot be asked. Ke
 never stored (product.md, S0-privacy).
 """
 
+import re
 from hashlib import blake2b
 from typing import Final
 
@@ -29,7 +30,10 @@ _BEGINNINGS: Final = (
     "input",
     "contents",
 )
-_BEGINNING_BYTES: Final = 1_024
+_BEGINNING_BYTES: Final = 2_048
+# The last string may be cut off.
+_STRUCTURE = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
+_BY_USER = re.compile(rb'"role"\s*:\s*"user"')
 _QUOTE: Final = 0x22
 _OBJECT: Final = 0x7B
 
@@ -71,5 +75,21 @@ def _beginning(source: TopLevel) -> bytes:
     for name in _BEGINNINGS:
         span = source.span(name)
         if span is not None:
-            parts.append(source.body[span[0] : min(span[1], span[0] + _BEGINNING_BYTES)])
+            text = source.body[span[0] : min(span[1], span[0] + _BEGINNING_BYTES)]
+            parts.append(text[: _first_turns(text)] if text.startswith(b"[") else text)
     return b"\0".join(parts)
+
+
+def _first_turns(items: bytes) -> int:
+    """Return where the user's first turn ends in the beginning of an array; its length if later."""
+    depth, start = 0, 1
+    for token in _STRUCTURE.finditer(items):
+        mark = token[0]
+        if mark in b"[{":
+            depth += 1
+        elif mark in b"]}":
+            depth -= 1
+            if depth == 1 and _BY_USER.search(items, start, token.end()):
+                return token.end()
+            start = token.end() if depth == 1 else start
+    return len(items)
