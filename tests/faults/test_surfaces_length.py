@@ -82,9 +82,12 @@ async def test_a_limit_of_the_clients_own_that_is_paid_for_stays(bazaar):
                 await bazaar.entry(answer.tid)
 
 
-def drain(bazaar):
-    """Return the script of an answer that no poor wallet pays for."""
-    bazaar.script("first", tokens=20_000, events=4_000, prompt_tokens=50)
+def drain(bazaar, pad_bytes=0):
+    """Let the vendor give an answer that no poor wallet pays for.
+
+    Padded, it is more than all socket buffers take: the vendor notices that nobody reads on.
+    """
+    bazaar.script("first", tokens=20_000, events=4_000, prompt_tokens=50, pad_bytes=pad_bytes)
 
 
 async def limited(bazaar, tid):
@@ -99,7 +102,7 @@ async def limited(bazaar, tid):
 
 async def test_a_chat_ends_for_length_when_the_money_does(bazaar):
     bazaar.at("chat", "openai")
-    drain(bazaar)
+    drain(bazaar, 4_096)
     url = f"{bazaar.stage.gateway.url}/v1"
     async with openai.AsyncOpenAI(
         api_key=POOR["openai"], base_url=url, max_retries=0, _strict_response_validation=True
@@ -122,7 +125,7 @@ async def test_a_chat_ends_for_length_when_the_money_does(bazaar):
 
 async def test_a_message_ends_for_length_when_the_money_does(bazaar):
     bazaar.at("messages", "anthropic")
-    drain(bazaar)
+    drain(bazaar, 4_096)
     async with anthropic.AsyncAnthropic(
         api_key=POOR["anthropic"], base_url=bazaar.stage.gateway.url, max_retries=0,
         _strict_response_validation=True,
