@@ -39,6 +39,8 @@ async def test_a_second_run_changes_nothing(engine: AsyncEngine, secrets: Secret
         ("upstream-key", "new-key", "~ account main/primary: secret"),
         ("rpm = 600\ntpm = 2000000", "tpm = 3", "~ channel main: rpm, tpm"),
         ("concurrency = 4\n", "", "~ account main/primary: concurrency"),
+        ("weight = 10", 'weight = 10\nmapping = {"a" = "b"}', "~ account main/primary: mapping"),
+        ("rpm = 600", 'rpm = 600\nmapping = {"a" = "b"}', "~ channel main: mapping"),
         ("compatible = true", "", "~ account main/primary: compatible, stops_on_abort"),
     ],
 )

@@ -81,3 +81,12 @@ async def test_without_the_right_key_file_nothing_is_loaded(engine: AsyncEngine,
     await loaded(engine, secrets)
     with pytest.raises(SecretsError):
         await load_snapshot(engine, Secrets(b"q" * 32, {"k2": b"x" * 32}, "k2"))
+
+
+async def test_an_accounts_names_come_before_its_channels(engine: AsyncEngine, secrets: Secrets):
+    text = CHANNEL.replace("rpm = 600", 'rpm = 600\nmapping = {"a" = "up-a", "b*" = "up-b"}')
+    text = text.replace("weight = 10", 'weight = 10\nmapping = {"*" = "own", "b" = "b"}')
+    second, first = (await loaded(engine, secrets, text)).channels_by_name["main"].accounts
+    names = ("a", "b", "bc", "c")
+    assert [first.sent(name) for name in names] == ["own", "b", "own", "own"]
+    assert [second.sent(name) for name in names] == ["up-a", "up-b", "up-b", "c"]

@@ -1,11 +1,13 @@
-"""Rules of channels through a real gateway: which clients one takes."""
+"""Rules of channels and accounts through a real gateway: clients, names of models."""
 
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from tests.conformance.oracle import PriceList
 from tests.conformance.shop import Shop, open_shop
+from tollbridge.demo.fake_books import AccountScript
 
 SITE = "[site]\nallow_private_upstreams = true\n"
 MODEL = '[[model]]\nname = "{name}"\ncontext = 200000\nmax_output = 32768\n'
@@ -30,6 +32,17 @@ CHANNELS = {
     "codex": ("openai", 'client_policy = "codex"\nmultiplier = "0.6"'),
     "plain": ("openai", ""),
 }
+# By channel: its platform, and the only name by which its upstream may ever hear of the model.
+MAPPED = {
+    "map-openai": ("openai", "canary-5"),
+    "map-anthropic": ("anthropic", "canary-claude-4"),
+    "map-gemini": ("gemini", "canary-gemini-2"),
+}
+WRONG = '"*" = "canary-far", "gpt-*" = "canary-near"'
+RULES = {
+    name: (kind, f'multiplier = "2"\nmapping = {{{WRONG}, "gpt-5.4" = "{sent}"}}')
+    for name, (kind, sent) in MAPPED.items()
+}
 AUTO = f"sk-{'auto':-<40}"
 NAME = "gpt-5.4"
 
@@ -40,10 +53,12 @@ def secret_of(name: str) -> str:
 
 def catalogue(vendor: str) -> str:
     text = SITE + MODEL.format(name=NAME) + PriceList.numbered(1).toml()
-    for name, (platform, rules) in CHANNELS.items():
+    for name, (platform, rules) in {**CHANNELS, **RULES}.items():
         text += CHANNEL.format(name=name, platform=platform, rules=rules, vendor=vendor)
     text += USER + f'[[user.key]]\nname = "auto"\nsecret = "{AUTO}"\n'
-    return text + "".join(KEY.format(name=name, secret=secret_of(name)) for name in CHANNELS)
+    return text + "".join(
+        KEY.format(name=name, secret=secret_of(name)) for name in (*CHANNELS, *RULES)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +76,7 @@ CALLS = {
     f"/v1beta/models/{NAME}:streamGenerateContent": {"contents": CONTENTS},
     "/v1/embeddings": {"model": NAME, "input": "Hello"},
 }
+BODY = msgspec.json.encode(CALLS["/v1/chat/completions"])
 CLAUDE = {
     "user-agent": "claude-cli/2.0.14 (external, cli)",
     "x-app": "cli",
@@ -127,3 +143,85 @@ def test_an_auto_key_goes_to_the_cheapest_channel_that_takes_its_client(shop, he
     answer = sent(shop, AUTO, "/v1/messages", headers)
     assert answer.status_code == 200, answer.text
     assert [call.secret for call in shop.books.calls] == [name]
+
+
+GENERATING = {
+    path: body for path, body in CALLS.items() if "count" not in path and "emb" not in path
+}
+
+
+def streamed(path: str, *, stream: bool) -> str:
+    return path.replace(":generate", ":streamGenerate") + "?alt=sse" if stream else path
+
+
+def quiet(shop: Shop, name: str) -> None:
+    """Have the vendor answer a channel without naming its model in the text."""
+    shop.books.reset()
+    shop.books.accounts[name] = AccountScript({"text": "a bridge is a bridge"})
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("path", [path for path in GENERATING if "stream" not in path])
+@pytest.mark.parametrize("name", MAPPED)
+def test_the_upstream_gets_its_name_and_the_client_only_ever_reads_its_own(
+    shop, name, path, stream
+):
+    quiet(shop, name)
+    body = {**CALLS[path], **({"stream": True} if stream and "v1beta" not in path else {})}
+    target = streamed(path, stream=stream) if "v1beta" in path else path
+    answer = shop.http.post(
+        target, json=body, headers={"authorization": f"Bearer {secret_of(name)}"}
+    )
+    assert answer.status_code == 200, answer.text
+    (call,) = shop.books.calls
+    assert call.ask is not None and call.ask.model == MAPPED[name][1]
+    assert NAME not in call.path and NAME.encode() not in call.body
+    assert "canary" not in answer.text + str(answer.headers)
+    # A client of Chat Completions, Responses, Messages or Gemini is told the model in any answer.
+    assert NAME in answer.text
+    receipt = shop.receipt(secret_of(name), answer.headers["x-request-id"])
+    assert (receipt["model_asked"], receipt["model_sent"]) == (NAME, MAPPED[name][1])
+    row = shop.usage_row(answer.headers["x-request-id"])
+    assert "model_mismatch" not in (row["flags"] or "")
+
+
+def test_other_endpoints_are_mapped_too(shop):
+    bearer = {"authorization": f"Bearer {secret_of('map-openai')}"}
+    for path in ("/v1/embeddings", "/v1/completions"):
+        shop.vendor.books.reset()
+        body = {"model": NAME, "input" if "emb" in path else "prompt": "Hello"}
+        answer = shop.http.post(path, json=body, headers=bearer)
+        assert answer.json()["model"] == NAME
+        assert [call.ask.model for call in shop.books.calls] == [MAPPED["map-openai"][1]]
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_counts_are_asked_for_under_the_upstreams_name(shop, name):
+    answer = sent(shop, secret_of(name), "/v1/messages/count_tokens", {})
+    assert answer.status_code == 200, answer.text
+    (call,) = shop.books.calls
+    assert MAPPED[name][1] in call.path + call.body.decode()
+    assert NAME not in call.path + call.body.decode()
+
+
+@pytest.mark.parametrize("name", MAPPED)
+def test_a_complaint_speaks_of_the_clients_model(shop, name):
+    told = f"The model {MAPPED[name][1]} takes no such thing."
+    shop.vendor.books.reset()
+    shop.books.accounts[name] = AccountScript({"status": 400, "error_text": told})
+    answer = shop.call(secret_of(name), "/v1/chat/completions", BODY)
+    assert answer.status_code == 400
+    assert f"The model {NAME} takes no such thing." in answer.json()["error"]["message"]
+
+
+def test_a_stored_response_keeps_the_clients_name(shop):
+    key = secret_of("map-openai")
+    bearer = {"authorization": f"Bearer {key}"}
+    quiet(shop, "map-openai")
+    made = shop.http.post("/v1/responses", json=CALLS["/v1/responses"], headers=bearer).json()
+    path = f"/v1/responses/{made['id']}"
+    whole = shop.http.get(path, headers=bearer)
+    assert whole.json()["model"] == NAME
+    assert "canary" not in whole.text
+    refused = shop.http.get(path, params={"stream": "true"}, headers=bearer)
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "stream")

@@ -74,3 +74,12 @@ def test_what_is_remembered_of_a_name_does_not_lose_its_effort():
         offers.choose(call)
         efforts.append(call.effort)
     assert efforts == ["high", None, "low", "high"]
+
+
+def test_a_mapped_name_is_the_upstreams_alone():
+    call = called("gpt-x-high")
+    # What an account's mapping makes of the name that is sold.
+    call.bill.model_sent = "up-x"
+    task = task_of(call)
+    assert (task.model, task.effort, task.sold) == ("up-x", "high", SOLD)
+    assert (task.identity.model, task.identity.renamed) == ("gpt-x-high", True)

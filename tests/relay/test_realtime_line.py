@@ -7,6 +7,7 @@ import pytest
 
 from tests.relay.calls import account, admitted, channel, snapshot
 from tests.services.realtime import FakeRealtime
+from tollbridge.catalog.name_map import NameMap
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.metrics import Metrics
 from tollbridge.core.settings import Settings
@@ -121,3 +122,10 @@ async def test_only_accounts_that_speak_it_count():
     with pytest.raises(ApiError) as error:
         await lines().open(call)
     assert error.value.kind is Kind.NO_ACCOUNT
+
+
+def test_an_account_that_knows_the_model_by_another_name_is_not_asked():
+    renamed = account(1, mapping=(NameMap.build({"gpt-*": "up"}),))
+    itself = account(2, mapping=(NameMap.build({"gpt-test": "gpt-test", "gpt-*": "up"}),))
+    call = call_to(renamed, itself, account(3))
+    assert [one.id for one in accounts_of(call)] == [2, 3]

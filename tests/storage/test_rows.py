@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tollbridge.storage.rows import differing, names_from_json, to_json
+from tollbridge.storage.rows import differing, names_from_json, texts_from_json, to_json
 
 
 def test_equal_values_are_equal_texts():
@@ -20,6 +20,16 @@ def test_names_come_back():
 def test_other_json_is_refused(text: str):
     with pytest.raises(ValueError):
         names_from_json(text)
+
+
+def test_texts_come_back():
+    assert texts_from_json(to_json({"a": "b", "*": ""})) == {"a": "b", "*": ""}
+
+
+@pytest.mark.parametrize("text", ["[]", '{"a": 1}', '"a"', "", '{"a": null}'])
+def test_what_is_no_object_of_texts_is_refused(text: str):
+    with pytest.raises(ValueError):
+        texts_from_json(text)
 
 
 async def test_only_what_differs_is_returned(engine: AsyncEngine):

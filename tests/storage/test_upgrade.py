@@ -12,15 +12,19 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.storage import books
+from tests.storage.rollup_oracle import by_hand, catch_up, in_the_table
 from tests.storage.shop_books import SECRETS, Shop, contents, write
 from tests.storage.test_migrate import check
 from tests.storage.test_restore import findings, in_one, made_at
 from tollbridge.catalog.loader import load_snapshot
+from tollbridge.core.clock import now_ms
 from tollbridge.storage.engine import DATABASE_ERRORS, open_engine
 from tollbridge.storage.migrate import migrate, schema_is_current
+from tollbridge.storage.rollup_marks import DAY
+from tollbridge.storage.rollups import begin
 from tollbridge.storage.saved_tables import known_revisions
 
-FROM = ["0002", "0003", "0004"]
+FROM = ["0002", "0003", "0004", "0005"]
 _SCHEMAS = {
     "sqlite": "SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
     "postgresql": "SELECT table_name || ' ' || column_name || ' ' || data_type || ' '"
@@ -81,7 +85,19 @@ async def test_all_data_stays_and_the_books_are_right(database_url, revision):
     await in_one(database_url, check)
     fed = await in_one(database_url, lambda connection: connection.execute(
         text("SELECT tid FROM usage_feed ORDER BY id")).scalars().all())  # fmt: skip
-    assert fed == sorted(row["tid"] for row in shop.rows["usage"])
+    # From 0003 on the feed is there, and its rows are data like others.
+    assert fed == (sorted(row["tid"] for row in shop.rows["usage"]) if revision == "0002" else [])
+
+
+async def test_the_roll_ups_have_every_call_of_before(database_url, revision):
+    await old_shop(database_url, revision)
+    await migrate(database_url)
+    engine = open_engine(database_url)
+    await begin(engine, now_ms())
+    await catch_up(engine)
+    assert await in_the_table(engine) == await by_hand(engine)
+    assert len({slot for slot in await in_the_table(engine) if slot[0] == DAY}) > 9
+    await engine.dispose()
 
 
 async def test_the_catalogue_of_before_is_read(database_url, revision):
@@ -104,11 +120,12 @@ async def test_new_rows_fit_after_the_upgrade(database_url, revision):
     assert await findings(database_url) == []
 
 
+@pytest.mark.parametrize("revision", [one for one in FROM if one < "0005"])
 async def test_a_failure_in_the_middle_leaves_the_old_schema(database_url, revision):
     """A table in the way of one that the upgrade makes late: what was done before is undone."""
     await old_shop(database_url, revision)
     await in_one(database_url, lambda connection: connection.execute(
-        text("CREATE TABLE audit_sum (in_the_way BIGINT)")) and None)  # fmt: skip
+        text("CREATE TABLE rollup_floor (in_the_way BIGINT)")) and None)  # fmt: skip
     before = await in_one(database_url, schema), await in_one(database_url, named_but_foreign)
     failed = True
     with suppress(*DATABASE_ERRORS):
@@ -119,7 +136,7 @@ async def test_a_failure_in_the_middle_leaves_the_old_schema(database_url, revis
         before
     )
     await in_one(database_url, lambda connection: connection.execute(
-        text("DROP TABLE audit_sum")) and None)  # fmt: skip
+        text("DROP TABLE rollup_floor")) and None)  # fmt: skip
     await migrate(database_url)
     await in_one(database_url, check)
     assert await findings(database_url) == []

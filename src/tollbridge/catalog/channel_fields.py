@@ -10,18 +10,19 @@ from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.limit_fields import LIMIT_FIELDS, read_limits
 from tollbridge.catalog.model_fields import check_pattern
 from tollbridge.catalog.plan import AccountPlan, ChannelPlan
+from tollbridge.catalog.rule_fields import MAPPING_FIELD, read_mapping
 from tollbridge.core.errors import Surface
 from tollbridge.upstreams.addresses import dialable, literal
 from tollbridge.upstreams.target import Proxy, Target
 
 CHANNEL_FIELDS = (
     *("name", "platform", "surfaces", "models", "multiplier", "capabilities", "client_policy"),
-    *("groups", "proxy", "account"),
+    *("groups", "proxy", "account", MAPPING_FIELD),
     *LIMIT_FIELDS,
 )
 ACCOUNT_FIELDS = (
     *("name", "base_url", "secret", "secret_env", "weight", "priority", "compatible", "proxy"),
-    "cost",
+    *("cost", MAPPING_FIELD),
     *LIMIT_FIELDS,
 )
 POLICIES = ("any", "claude-code", "codex")
@@ -62,6 +63,7 @@ def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: b
         proxy=_proxy(fields, allow_private=allow_private),
         accounts=accounts,
         limits=read_limits(fields),
+        mapping=read_mapping(fields, platform),
     )
 
 
@@ -124,6 +126,7 @@ def _account(
         proxy=_proxy(fields, allow_private=allow_private),
         cost=fields.multiplier("cost", "1.0", lowest=0, highest=_MULTIPLIER_MAX),
         limits=read_limits(fields),
+        mapping=read_mapping(fields, platform),
     )
 
 

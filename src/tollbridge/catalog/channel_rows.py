@@ -157,6 +157,7 @@ def _channel_columns(plan: ChannelPlan) -> dict[str, Any]:
         "capabilities": to_json(plan.capabilities),
         "client_policy": plan.client_policy,
         "groups": to_json(sorted(plan.groups)),
+        "mapping": to_json(plan.mapping),
         "enabled": True,
         **plan.limits._asdict(),
     }
@@ -170,6 +171,7 @@ def _account_columns(plan: AccountPlan, channel: ChannelPlan, channel_id: int) -
         "weight": plan.weight,
         "priority": plan.priority,
         "compatible": plan.compatible,
+        "mapping": to_json(plan.mapping),
         "cost_num": plan.cost.num,
         "cost_den": plan.cost.den,
         # OpenAI itself stops billing when a stream is cut; nothing is known of its look-alikes.

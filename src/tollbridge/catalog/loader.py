@@ -10,13 +10,14 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.catalog.channel_rows import open_sealed
+from tollbridge.catalog.name_map import NameMap
 from tollbridge.catalog.price_rows import price_of
 from tollbridge.catalog.site_rows import read_site
 from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot, split_names
 from tollbridge.core.errors import Surface
 from tollbridge.core.money import Multiplier
 from tollbridge.core.secrets import Secrets
-from tollbridge.storage.rows import names_from_json
+from tollbridge.storage.rows import names_from_json, texts_from_json
 from tollbridge.storage.tables import accounts, change, channels, models, prices
 from tollbridge.storage.unit_of_work import reading
 
@@ -78,6 +79,7 @@ def _channel(row: RowMapping, members: Sequence[RowMapping], secrets: Secrets) -
     exact, wildcards = split_names(names_from_json(row["models"]))
     surfaces = names_from_json(row["surfaces"])
     proxy = open_sealed(secrets, "channel", row, "proxy")
+    mapping = _mapping(row)
     return Channel(
         id=row["id"],
         name=row["name"],
@@ -89,7 +91,7 @@ def _channel(row: RowMapping, members: Sequence[RowMapping], secrets: Secrets) -
         client_policy=row["client_policy"],
         groups=frozenset(names_from_json(row["groups"])),
         enabled=row["enabled"],
-        accounts=tuple(_account(one, row["platform"], proxy, secrets) for one in members),
+        accounts=tuple(_account(one, row["platform"], proxy, mapping, secrets) for one in members),
         rpm=row["rpm"],
         tpm=row["tpm"],
         concurrency=row["concurrency"],
@@ -97,7 +99,18 @@ def _channel(row: RowMapping, members: Sequence[RowMapping], secrets: Secrets) -
     )
 
 
-def _account(row: RowMapping, platform: str, channel_proxy: str, secrets: Secrets) -> Account:
+def _mapping(row: RowMapping) -> tuple[NameMap, ...]:
+    rules = texts_from_json(row["mapping"])
+    return (NameMap.build(rules),) if rules else ()
+
+
+def _account(
+    row: RowMapping,
+    platform: str,
+    channel_proxy: str,
+    channel_mapping: tuple[NameMap, ...],
+    secrets: Secrets,
+) -> Account:
     return Account(
         id=row["id"],
         channel_id=row["channel_id"],
@@ -111,6 +124,7 @@ def _account(row: RowMapping, platform: str, channel_proxy: str, secrets: Secret
         proxy=open_sealed(secrets, "account", row, "proxy") or channel_proxy,
         cost=Multiplier(row["cost_num"], row["cost_den"]),
         stops_on_abort=row["stops_on_abort"],
+        mapping=(*_mapping(row), *channel_mapping),
         rpm=row["rpm"],
         tpm=row["tpm"],
         concurrency=row["concurrency"],

@@ -96,6 +96,7 @@ class AccountPlan:
     proxy: str = field(repr=False)
     cost: Multiplier
     limits: LimitsPlan = NO_LIMITS
+    mapping: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +115,7 @@ class ChannelPlan:
     proxy: str = field(repr=False)
     accounts: tuple[AccountPlan, ...]
     limits: LimitsPlan = NO_LIMITS
+    mapping: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

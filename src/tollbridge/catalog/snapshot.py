@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 from types import MappingProxyType
 from typing import Self
 
+from tollbridge.catalog.name_map import NameMap, sent_name
 from tollbridge.catalog.prices import Price
 from tollbridge.core.errors import Profile, Surface
 from tollbridge.core.money import Multiplier
@@ -23,6 +24,7 @@ _NAME_MAX = 256
 class Account:
     """One upstream credential. `proxy` is the one to use: its own or its channel's, "" = direct.
 
+    `mapping` are its own names and then its channel's; empty where none is mapped.
     `rpm`, `tpm` and `concurrency` are 0 where there is no limit.
     """
 
@@ -41,6 +43,11 @@ class Account:
     rpm: int = 0
     tpm: int = 0
     concurrency: int = 0
+    mapping: tuple[NameMap, ...] = ()
+
+    def sent(self, model: str) -> str:
+        """Return the name under which this account's upstream has a model that is sold."""
+        return sent_name(self.mapping, model) if self.mapping else model
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ client's connection or of money.
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from urllib.parse import quote
 
 from tollbridge.catalog.snapshot import Account
@@ -47,7 +48,7 @@ class Lines:
         waits_ms: list[int] = []
         verdict: Verdict | None = None
         while len(call.attempts) < self._settings.max_attempts:
-            account = self._pool.next(call.channel, call.upstream_model, tried, _serves)
+            account = self._pool.next(call.channel, call.upstream_model, tried, _serving(call))
             if account is None:
                 break
             tried.add(account.id)
@@ -112,11 +113,13 @@ class Lines:
 
 def accounts_of(call: Call) -> list[Account]:
     """Return the accounts of a call's channel that speak the protocol."""
-    return [one for one in call.channel.accounts if _serves(one)]
+    return [one for one in call.channel.accounts if _serving(call)(one)]
 
 
-def _serves(account: Account) -> bool:
-    return account.platform == PLATFORM
+def _serving(call: Call) -> Callable[[Account], bool]:
+    """Return who can be asked: a session's messages pass as they are, so its model has one name."""
+    model = call.upstream_model
+    return lambda account: account.platform == PLATFORM and account.sent(model) == model
 
 
 def _target(call: Call, account: Account) -> Target:

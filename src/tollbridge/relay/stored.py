@@ -17,6 +17,7 @@ from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.identity.presented import authenticate, check_key, recognise
 from tollbridge.relay.bound import RESPONSE_ID, speaks_responses
 from tollbridge.relay.exchange import Exchange
+from tollbridge.relay.own_names import stored_body
 from tollbridge.relay.passage import Passage
 from tollbridge.relay.replies import header_lines, traced
 from tollbridge.relay.verdicts import of_failure, of_status
@@ -135,6 +136,10 @@ class Stored:
         account = _account(snapshot, account_id)
         if account is None:
             raise _unknown(errand)
+        if errand.streams and account.mapping:
+            # Events pass as they are, and they would name the upstream's model.
+            text = "This response can only be retrieved whole."
+            raise ApiError(Kind.INVALID_REQUEST, text, code="unsupported_value", param="stream")
         passage = Passage(exchange, traced(tid))
         reply = await self._asked(passage, errand, account, snapshot)
         if reply is None:
@@ -150,7 +155,8 @@ class Stored:
         if errand.method == "DELETE":
             await self._world.bound.release(key.user_id, errand.response_id)
         kind = headers.get(b"content-type", b"application/json")
-        exchange.reply(_OK, b"content-type: %b\r\n%b" % (kind, traced(tid)), reply.body)
+        body = stored_body(account, reply.body)
+        exchange.reply(_OK, b"content-type: %b\r\n%b" % (kind, traced(tid)), body)
 
     async def _admit(self, exchange: Exchange) -> KeyRecord:
         if self._world.draining:

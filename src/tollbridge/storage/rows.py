@@ -20,6 +20,14 @@ def names_from_json(text: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def texts_from_json(text: str) -> dict[str, str]:
+    """Return a JSON object of strings; ValueError for anything else."""
+    value = json.loads(text)
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise ValueError("not a JSON object of strings")
+    return value
+
+
 def differing(row: RowMapping, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns, with the values wanted, in which a row is not as wanted."""
     return {name: value for name, value in wanted.items() if row[name] != value}
