@@ -46,6 +46,8 @@ sent or charged, with the name of the field. So it goes with
 - fields that another protocol's request has and nobody knows to be advisory.
 
 A field of value null, or of the value that it has anyway, asks for nothing and is never refused.
+Ratings of a vendor's content filter, and what its search found beyond the citations, stay with the
+vendor's own protocol and are not counted as losses.
 `make docs` writes this page.
 """
 _ANSWER = "answer_"

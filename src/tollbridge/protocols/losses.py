@@ -60,10 +60,8 @@ LOSSES: Mapping[str, str] = MappingProxyType(
         "answer_carrier": "A signature has no place in the client's protocol; the vendor may want it back.",
         "answer_choices": "Only the first of several answers fits the protocol.",
         "answer_citation": "Details of a citation beyond address, title and place are dropped.",
-        "answer_grounding": "Details of the search behind an answer are dropped.",
         "answer_logprobs": "Probabilities of tokens are dropped.",
         "answer_opaque": "A part that only the vendor's own protocol has is dropped.",
-        "answer_safety": "Ratings of the vendor's content filter are dropped.",
         "answer_stop_sequence": "Which stop sequence ended the answer is not said.",
         "answer_server_tool": "What a tool of the vendor did before the answer is not shown.",
     }
