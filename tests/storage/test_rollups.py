@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.storage.rollup_oracle import by_hand, call, catch_up, in_the_table, tid_at
 from tests.storage.usage_writer import feed, make_calls, recharge
-from tollbridge.core.clock import now_ms
+from tollbridge.core.clock import now_ms, tid_ms
 from tollbridge.core.periods import period_at
 from tollbridge.storage import rollups as module
 from tollbridge.storage.call_index import index_chunk
@@ -215,13 +215,21 @@ async def test_old_rows_go_and_what_is_above_stays_right(engine: AsyncEngine):
     await catch_up(engine)
     assert not await trim(engine, NOW)
     later = NOW + 8 * _DAY_MS
+    recent = await call(engine, later - _DAY_MS)
+    await catch_up(engine)
     while await trim(engine, later):
-        pass
+        assert (FIVE_MINUTES, tid_ms(recent) // 300_000 * 300_000) in await in_the_table(engine)
+    async with working(engine) as connection:
+        await connection.execute(delete(usage).where(usage.c.tid == recent))
+        await feed(connection, [recent])
+    await catch_up(engine)
     spans = {span for span, _ in await in_the_table(engine)}
     assert spans == {HOUR, DAY}
     await is_right(engine)
-    # A clock that goes back makes nothing of what is gone.
+    # A clock that goes back makes nothing of what is gone, nor does one that was read long ago.
     assert not await trim(engine, NOW)
+    async with working(engine) as connection:
+        await module._raise_floors(connection, module._floors_at(NOW))
     async with working(engine) as connection:
         await recharge(connection, tids[0], 77)
     await catch_up(engine)
