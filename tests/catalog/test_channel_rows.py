@@ -41,6 +41,12 @@ async def test_a_second_run_changes_nothing(engine: AsyncEngine, secrets: Secret
         ("concurrency = 4\n", "", "~ account main/primary: concurrency"),
         ("weight = 10", 'weight = 10\nmapping = {"a" = "b"}', "~ account main/primary: mapping"),
         ("rpm = 600", 'rpm = 600\nmapping = {"a" = "b"}', "~ channel main: mapping"),
+        ('cost = "0.5"', 'headers = {x-a = "b"}\ncost = "0.5"', "~ account main/primary: headers"),
+        (
+            'cost = "0.5"',
+            'params = {a = 1}\nparams_drop = ["b"]\ncost = "0.5"',
+            "~ account main/primary: params, params_drop",
+        ),
         ("compatible = true", "", "~ account main/primary: compatible, stops_on_abort"),
     ],
 )
@@ -66,6 +72,18 @@ async def test_secrets_are_sealed_and_bound_to_their_row(engine: AsyncEngine, se
     secrets.open(first["secret"], f"account:{first['id']}:secret")
     with pytest.raises(SecretsError):
         secrets.open(first["secret"], f"account:{second['id']}:secret")
+
+
+async def test_headers_are_sealed_too(engine: AsyncEngine, secrets: Secrets):
+    text = CHANNEL.replace("weight = 10", 'weight = 10\nheaders = {X-Pass = "hush hush"}')
+    async with writing(engine) as connection:
+        await match(connection, secrets, text)
+        query = select(accounts).where(accounts.c.name == "primary")
+        row = (await connection.execute(query)).mappings().one()
+        assert await match(connection, secrets, text) == []
+        assert await match(connection, secrets) == ["~ account main/primary: headers"]
+    assert open_sealed(secrets, "account", row, "headers") == '{"x-pass":"hush hush"}'
+    assert "hush" not in row["headers"]
 
 
 async def test_a_secret_of_a_lost_key_file_is_sealed_anew(engine: AsyncEngine, secrets: Secrets):

@@ -90,3 +90,12 @@ async def test_an_accounts_names_come_before_its_channels(engine: AsyncEngine, s
     names = ("a", "b", "bc", "c")
     assert [first.sent(name) for name in names] == ["own", "b", "own", "own"]
     assert [second.sent(name) for name in names] == ["up-a", "up-b", "up-b", "c"]
+
+
+async def test_what_an_account_changes_of_its_calls(engine: AsyncEngine, secrets: Secrets):
+    rules = 'headers = {X-A = "1"}\nparams = {top_k = 40, a = [{b = 0.5}]}\nparams_drop = ["seed"]'
+    text = CHANNEL.replace("weight = 10", f"weight = 10\n{rules}")
+    second, first = (await loaded(engine, secrets, text)).channels_by_name["main"].accounts
+    assert (first.headers, first.params_drop) == ({"x-a": "1"}, ("seed",))
+    assert first.params == {"top_k": b"40", "a": b'[{"b":0.5}]'}
+    assert not (second.headers or second.params or second.params_drop)

@@ -70,3 +70,75 @@ def test_at_gemini_a_name_stays_in_its_segment_of_the_path(sent):
 def test_there_is_an_end_to_rules():
     rules = ", ".join(f'"a{number}" = "x"' for number in range(1_001))
     assert "at most 1000" in refusal(channel=f"mapping = {{{rules}}}")[1]
+
+
+def test_what_an_account_changes_is_read():
+    account = read(
+        account='headers = {X-Name = "a value", User-Agent = "me/1"}\n'
+        'params = {top_k = 40, metadata = {a = [1, true, "x"]}}\nparams_drop = ["seed", "logprobs"]'
+    ).accounts[0]
+    assert account.headers == {"x-name": "a value", "user-agent": "me/1"}
+    assert account.params == {"top_k": 40, "metadata": {"a": [1, True, "x"]}}
+    assert account.params_drop == ("logprobs", "seed")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Host", "content-length", "Content-Type", "transfer-encoding", "connection", "te", "upgrade",
+     "authorization", "x-api-key", "X-Goog-Api-Key", "api-key", "cookie", "proxy-authorization",
+     "anthropic-beta", "anthropic-version", "openai-beta", "accept", "accept-encoding", "expect",
+     "sec-websocket-key"],
+)  # fmt: skip
+def test_headers_that_are_the_gateways_own_are_refused(name):
+    line, why = refusal(account=f'headers = {{"{name}" = "x"}}')
+    assert (line, why) == (17, f"headers: {name.lower()} is the gateway's own")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ['"x"', '{"a b" = "x"}', '{"" = "x"}', '{"a:" = "x"}', '{"a\\r\\nb" = "x"}', "{x-a = 1}",
+     '{x-a = ""}', '{x-a = " b"}', '{x-a = "b\\r\\nx-b: c"}', '{x-a = "имя"}', '{x-a = "1", X-A = "2"}',
+     '{x-a = "' + "b" * 4_097 + '"}',
+     "{" + ", ".join(f'x-{number} = "x"' for number in range(33)) + "}"],
+)  # fmt: skip
+def test_headers_that_could_break_a_head_are_refused(rule):
+    line, why = refusal(account=f"headers = {rule}")
+    assert (line, why.startswith("headers")) == (17, True)
+    assert "имя" not in why
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["model", "max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "n",
+     "best_of", "candidateCount", "stream", "stream_options", "tools", "tool_choice", "messages",
+     "input", "system", "generationConfig", "generation_config", "thinking", "reasoning_effort",
+     "service_tier", "store", "background", "previous_response_id", "modalities", "audio",
+     "web_search_options", "MAX_TOKENS", "response_format"],
+)  # fmt: skip
+def test_fields_that_govern_money_are_neither_set_nor_dropped(name):
+    for rule in (f"params = {{{name} = 1}}", f'params_drop = ["{name}"]'):
+        line, why = refusal(account=rule)
+        assert (line, "governs what a call costs" in why) == (17, True), why
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("params = 1", "must be a table"),
+        ('params = {"a b" = 1}', "letters, digits and _"),
+        ("params = {a = inf}", "no infinity"),
+        ("params = {a = 2026-01-01}", "no dates"),
+        ('params = {a = "' + "b" * 16_400 + '"}', "at most 16384"),
+        ('params_drop = "a"', "list of strings"),
+        ('params_drop = ["a.b"]', "letters, digits and _"),
+        ('params_drop = ["a"]\nparams = {a = 1}', "set by params"),
+    ],
+)
+def test_fields_that_make_no_sense_are_refused(rule, reason):
+    line, why = refusal(account=rule)
+    assert (line, reason in why) == (17, True), why
+
+
+def test_only_accounts_change_calls():
+    for rule in ('headers = {x-a = "b"}', "params = {a = 1}", 'params_drop = ["a"]'):
+        assert "has no field" in refusal(channel=rule)[1]

@@ -1,4 +1,4 @@
-"""Rules of channels and accounts through a real gateway: clients, names of models."""
+"""Rules of channels and accounts through a real gateway: clients, names of models, fields."""
 
 from collections.abc import Iterator
 
@@ -39,6 +39,13 @@ MAPPED = {
     "map-gemini": ("gemini", "canary-gemini-2"),
 }
 WRONG = '"*" = "canary-far", "gpt-*" = "canary-near"'
+# Of an account: its rules, and what its upstream gets by them.
+CHANGED = {
+    "own-openai": ("openai", "seed", "top_p"),
+    "own-anthropic": ("anthropic", "top_k", "top_p"),
+    "own-gemini": ("gemini", "labels", "safetySettings"),
+}
+OWN = 'headers = {{X-Name = "a value", User-Agent = "me/1"}}\nparams = {{{} = 7}}\nparams_drop = ["{}"]\n'
 RULES = {
     name: (kind, f'multiplier = "2"\nmapping = {{{WRONG}, "gpt-5.4" = "{sent}"}}')
     for name, (kind, sent) in MAPPED.items()
@@ -55,9 +62,14 @@ def catalogue(vendor: str) -> str:
     text = SITE + MODEL.format(name=NAME) + PriceList.numbered(1).toml()
     for name, (platform, rules) in {**CHANNELS, **RULES}.items():
         text += CHANNEL.format(name=name, platform=platform, rules=rules, vendor=vendor)
+    for name, (platform, params, dropped) in CHANGED.items():
+        text += CHANNEL.format(
+            name=name, platform=platform, rules='multiplier = "3"', vendor=vendor
+        )
+        text += OWN.format(params, dropped)
     text += USER + f'[[user.key]]\nname = "auto"\nsecret = "{AUTO}"\n'
     return text + "".join(
-        KEY.format(name=name, secret=secret_of(name)) for name in (*CHANNELS, *RULES)
+        KEY.format(name=name, secret=secret_of(name)) for name in (*CHANNELS, *RULES, *CHANGED)
     )
 
 
@@ -225,3 +237,44 @@ def test_a_stored_response_keeps_the_clients_name(shop):
     assert "canary" not in whole.text
     refused = shop.http.get(path, params={"stream": "true"}, headers=bearer)
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, "stream")
+
+
+DROPPED = {
+    "/v1/chat/completions": {"top_p": 0.5},
+    "/v1/responses": {"top_p": 0.5},
+    "/v1/messages": {"top_p": 0.5},
+    f"/v1beta/models/{NAME}:generateContent": {"safetySettings": []},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("path", DROPPED)
+@pytest.mark.parametrize("name", CHANGED)
+def test_an_accounts_headers_and_fields_arrive(shop, name, path, stream):
+    shop.books.reset()
+    gemini = "v1beta" in path
+    fields = {"stream": True} if stream and not gemini else {}
+    answer = shop.http.post(
+        streamed(path, stream=stream) if gemini else path,
+        json={**CALLS[path], **fields, **DROPPED[path]},
+        headers={"authorization": f"Bearer {secret_of(name)}", "x-name": "CANARY"},
+    )
+    assert answer.status_code == 200, answer.text
+    (call,) = shop.books.calls
+    heads = [value for key, value in call.headers if key in {b"x-name", b"user-agent"}]
+    assert sorted(heads) == [b"a value", b"me/1"]
+    got = msgspec.json.decode(call.body)
+    _, params, dropped = CHANGED[name]
+    assert got[params] == 7
+    assert dropped not in got
+
+
+def test_counts_and_stored_responses_get_the_headers_alone(shop):
+    bearer = {"authorization": f"Bearer {secret_of('own-openai')}"}
+    made = shop.http.post("/v1/responses", json=CALLS["/v1/responses"], headers=bearer).json()
+    assert shop.http.get(f"/v1/responses/{made['id']}", headers=bearer).status_code == 200
+    assert shop.books.calls[-1].header(b"x-name") == "a value"
+    counted = sent(shop, secret_of("own-anthropic"), "/v1/messages/count_tokens", {})
+    assert counted.status_code == 200
+    assert shop.books.calls[-1].header(b"user-agent") == "me/1"
+    assert "top_k" not in msgspec.json.decode(shop.books.calls[-1].body)

@@ -4,7 +4,13 @@ import pytest
 from sqlalchemy import literal, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tollbridge.storage.rows import differing, names_from_json, texts_from_json, to_json
+from tollbridge.storage.rows import (
+    differing,
+    names_from_json,
+    object_from_json,
+    texts_from_json,
+    to_json,
+)
 
 
 def test_equal_values_are_equal_texts():
@@ -20,6 +26,16 @@ def test_names_come_back():
 def test_other_json_is_refused(text: str):
     with pytest.raises(ValueError):
         names_from_json(text)
+
+
+def test_an_object_comes_back():
+    assert object_from_json(to_json({"a": [1, {"b": None}]})) == {"a": [1, {"b": None}]}
+
+
+@pytest.mark.parametrize("text", ["[]", "1", '"a"', "", "null"])
+def test_what_is_no_object_is_refused(text: str):
+    with pytest.raises(ValueError):
+        object_from_json(text)
 
 
 def test_texts_come_back():

@@ -10,7 +10,16 @@ from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.limit_fields import LIMIT_FIELDS, read_limits
 from tollbridge.catalog.model_fields import check_pattern
 from tollbridge.catalog.plan import AccountPlan, ChannelPlan
-from tollbridge.catalog.rule_fields import MAPPING_FIELD, read_mapping
+from tollbridge.catalog.rule_fields import (
+    DROP_FIELD,
+    HEADERS_FIELD,
+    MAPPING_FIELD,
+    PARAMS_FIELD,
+    read_headers,
+    read_mapping,
+    read_params,
+    read_params_drop,
+)
 from tollbridge.core.errors import Surface
 from tollbridge.upstreams.addresses import dialable, literal
 from tollbridge.upstreams.target import Proxy, Target
@@ -22,7 +31,7 @@ CHANNEL_FIELDS = (
 )
 ACCOUNT_FIELDS = (
     *("name", "base_url", "secret", "secret_env", "weight", "priority", "compatible", "proxy"),
-    *("cost", MAPPING_FIELD),
+    *("cost", MAPPING_FIELD, HEADERS_FIELD, PARAMS_FIELD, DROP_FIELD),
     *LIMIT_FIELDS,
 )
 POLICIES = ("any", "claude-code", "codex")
@@ -127,6 +136,9 @@ def _account(
         cost=fields.multiplier("cost", "1.0", lowest=0, highest=_MULTIPLIER_MAX),
         limits=read_limits(fields),
         mapping=read_mapping(fields, platform),
+        headers=read_headers(fields),
+        params=read_params(fields),
+        params_drop=read_params_drop(fields),
     )
 
 

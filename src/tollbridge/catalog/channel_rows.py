@@ -84,6 +84,7 @@ async def _match_accounts(
         change = _Change(connection, secrets, "account", row, row["id"] if row else new_id())
         change.seal("secret", plan.secret)
         change.seal("proxy", plan.proxy)
+        change.seal("headers", to_json(plan.headers) if plan.headers else "")
         columns = _account_columns(plan, channel, channel_id)
         lines += await change.write(f"account {channel.name}/{plan.name}", columns, at_ms)
     if prune:
@@ -172,6 +173,8 @@ def _account_columns(plan: AccountPlan, channel: ChannelPlan, channel_id: int) -
         "priority": plan.priority,
         "compatible": plan.compatible,
         "mapping": to_json(plan.mapping),
+        "params": to_json(plan.params),
+        "params_drop": to_json(plan.params_drop),
         "cost_num": plan.cost.num,
         "cost_den": plan.cost.den,
         # OpenAI itself stops billing when a stream is cut; nothing is known of its look-alikes.

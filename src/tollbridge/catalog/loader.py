@@ -6,6 +6,7 @@ Switched-off models and accounts are left out, so nothing can be sold or reached
 from collections import defaultdict
 from collections.abc import Sequence
 
+import msgspec
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -17,7 +18,7 @@ from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot, split
 from tollbridge.core.errors import Surface
 from tollbridge.core.money import Multiplier
 from tollbridge.core.secrets import Secrets
-from tollbridge.storage.rows import names_from_json, texts_from_json
+from tollbridge.storage.rows import names_from_json, object_from_json, texts_from_json
 from tollbridge.storage.tables import accounts, change, channels, models, prices
 from tollbridge.storage.unit_of_work import reading
 
@@ -111,6 +112,8 @@ def _account(
     channel_mapping: tuple[NameMap, ...],
     secrets: Secrets,
 ) -> Account:
+    headers = open_sealed(secrets, "account", row, "headers")
+    params = object_from_json(row["params"])
     return Account(
         id=row["id"],
         channel_id=row["channel_id"],
@@ -125,6 +128,9 @@ def _account(
         cost=Multiplier(row["cost_num"], row["cost_den"]),
         stops_on_abort=row["stops_on_abort"],
         mapping=(*_mapping(row), *channel_mapping),
+        headers=texts_from_json(headers) if headers else {},
+        params={name: msgspec.json.encode(value) for name, value in params.items()},
+        params_drop=names_from_json(row["params_drop"]),
         rpm=row["rpm"],
         tpm=row["tpm"],
         concurrency=row["concurrency"],

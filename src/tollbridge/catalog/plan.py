@@ -97,6 +97,9 @@ class AccountPlan:
     cost: Multiplier
     limits: LimitsPlan = NO_LIMITS
     mapping: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, object] = field(default_factory=dict)
+    params_drop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

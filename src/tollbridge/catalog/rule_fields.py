@@ -1,5 +1,8 @@
-"""Owns the rules in [[channel]] and [[channel.account]] tables: how names are mapped. Pure."""
+"""Owns the rules in [[channel]] and [[channel.account]] tables: mapped names, and what accounts
+change of their calls. Pure.
+"""
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -7,6 +10,42 @@ from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.model_fields import check_pattern
 
 MAPPING_FIELD = "mapping"
+HEADERS_FIELD = "headers"
+PARAMS_FIELD = "params"
+DROP_FIELD = "params_drop"
+
+_HEADER = re.compile(r"[a-z0-9-]{1,64}")
+_HEADERS_MAX = 32
+_HEADER_MAX = 4_096
+# Framing, credentials, and what the gateway says by itself or lets pass by rules of its own.
+_HEADERS_OURS = frozenset(
+    {
+        *("accept", "accept-encoding", "connection", "cookie", "expect", "host", "keep-alive"),
+        *("te", "trailer", "transfer-encoding", "upgrade", "http2-settings", "range"),
+        *("authorization", "api-key", "x-api-key", "x-goog-api-key", "x-http-method-override"),
+        *("anthropic-beta", "anthropic-version", "openai-beta"),
+    }
+)
+_HEADERS_OF = ("content-", "proxy-", "sec-")
+
+_PARAM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+_PARAMS_MAX_BYTES = 16_384
+# Spelled without underscores, in lower case: what is read, written or kept, how much of it, and at
+# which price. These are bounded and held by the request as it came.
+_PARAMS_OURS = frozenset(
+    {
+        *("model", "messages", "input", "prompt", "suffix", "system", "instructions", "contents"),
+        *("systeminstruction", "cachedcontent", "conversation", "previousresponseid", "context"),
+        *("maxtokens", "maxcompletiontokens", "maxoutputtokens", "maxtoolcalls", "maxnewtokens"),
+        *("mintokens", "n", "bestof", "candidatecount", "numcompletions", "stream"),
+        *("streamoptions", "tools", "toolchoice", "toolconfig", "functions", "functioncall"),
+        *("websearchoptions", "mcpservers", "container", "contextmanagement", "plugins"),
+        *("generationconfig", "thinking", "thinkingbudget", "enablethinking", "reasoning"),
+        *("reasoningeffort", "chattemplatekwargs", "extrabody", "outputconfig", "outputformat"),
+        *("responseformat", "text", "prediction", "modalities", "audio", "servicetier", "speed"),
+        *("background", "store", "cachecontrol", "promptcacheretention", "echo"),
+    }
+)
 
 _RULES_MAX = 1_000
 _SENT = re.compile(r"[!-)+-~]{1,256}")
@@ -33,6 +72,60 @@ def read_mapping(fields: Fields, platform: str) -> Mapping[str, str]:
             )
         rules[name] = sent
     return rules
+
+
+def read_headers(fields: Fields) -> dict[str, str]:
+    """Return headers that every call to the account gets, by lower-case names; FileError."""
+    given = read_table(fields, HEADERS_FIELD, 'a table like {"x-name" = "value"}')
+    if len(given) > _HEADERS_MAX:
+        raise fields.error(HEADERS_FIELD, f"headers: at most {_HEADERS_MAX}")
+    headers: dict[str, str] = {}
+    for written, value in given.items():
+        name = written.lower()
+        if _HEADER.fullmatch(name) is None or name in headers:
+            raise fields.error(HEADERS_FIELD, "headers: names are letters, digits and -, each once")
+        if name in _HEADERS_OURS or name.startswith(_HEADERS_OF):
+            raise fields.error(HEADERS_FIELD, f"headers: {name} is the gateway's own")
+        if not isinstance(value, str) or not _is_header_value(value):
+            raise fields.error(HEADERS_FIELD, f"headers: the value of {name} is printable ASCII")
+        headers[name] = value
+    return headers
+
+
+def _is_header_value(value: str) -> bool:
+    plain = value.isascii() and value.isprintable() and value == value.strip()
+    return plain and 0 < len(value) <= _HEADER_MAX
+
+
+def read_params(fields: Fields) -> dict[str, object]:
+    """Return top-level fields to set in the bodies for an account, as JSON values; FileError."""
+    params = read_table(fields, PARAMS_FIELD, "a table like {top_k = 40}")
+    for name in params:
+        _check_param(fields, PARAMS_FIELD, name)
+    try:
+        size = len(json.dumps(params, allow_nan=False))
+    except (TypeError, ValueError):
+        raise fields.error(PARAMS_FIELD, "params: JSON has no dates and no infinity") from None
+    if size > _PARAMS_MAX_BYTES:
+        raise fields.error(PARAMS_FIELD, f"params: at most {_PARAMS_MAX_BYTES} bytes")
+    return params
+
+
+def read_params_drop(fields: Fields) -> tuple[str, ...]:
+    """Return top-level fields that bodies for an account must not have; FileError."""
+    names = fields.texts(DROP_FIELD, ())
+    for name in names:
+        _check_param(fields, DROP_FIELD, name)
+        if name in read_table(fields, PARAMS_FIELD, "a table"):
+            raise fields.error(DROP_FIELD, f"{DROP_FIELD}: {name} is set by params")
+    return tuple(sorted(names))
+
+
+def _check_param(fields: Fields, field: str, name: str) -> None:
+    if _PARAM.fullmatch(name) is None:
+        raise fields.error(field, f"{field}: a field's name is letters, digits and _")
+    if name.replace("_", "").lower() in _PARAMS_OURS:
+        raise fields.error(field, f"{field}: {name} governs what a call costs or holds")
 
 
 def read_table(fields: Fields, name: str, expected: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from tollbridge.core.secrets import Secrets, SecretsError, key_id_of
 from tollbridge.storage.tables import accounts, channels
 from tollbridge.storage.unit_of_work import reading, take_turns, writing
 
-SEALED_COLUMNS = {"channels": ("proxy",), "accounts": ("secret", "proxy")}
+SEALED_COLUMNS = {"channels": ("proxy",), "accounts": ("secret", "proxy", "headers")}
 """The columns, by table, whose values need an encryption key."""
 
 SEALING_TURN = 7_001

@@ -24,7 +24,9 @@ _NAME_MAX = 256
 class Account:
     """One upstream credential. `proxy` is the one to use: its own or its channel's, "" = direct.
 
-    `mapping` are its own names and then its channel's; empty where none is mapped.
+    `mapping` are its own names and then its channel's; empty where none is mapped. `headers`, by
+    lower-case names, are added to its calls, `params` (JSON values) set in bodies and `params_drop`
+    taken out.
     `rpm`, `tpm` and `concurrency` are 0 where there is no limit.
     """
 
@@ -44,6 +46,9 @@ class Account:
     tpm: int = 0
     concurrency: int = 0
     mapping: tuple[NameMap, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, bytes] = field(default_factory=dict)
+    params_drop: tuple[str, ...] = ()
 
     def sent(self, model: str) -> str:
         """Return the name under which this account's upstream has a model that is sold."""

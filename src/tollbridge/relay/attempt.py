@@ -21,6 +21,7 @@ from tollbridge.relay.counting import CANNOT_COUNT, Counting
 from tollbridge.relay.dialects import Task
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.overrides import override
 from tollbridge.relay.own_names import in_clients_words
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.slices import cover
@@ -185,7 +186,7 @@ class Attempts:
             self._pool.health.succeeded(account, model)
 
     async def _try_unary(self, call: Call, account: Account) -> "Whole | Verdict":
-        errand = call.dialect.errand(task_of(call), account)
+        errand = override(call.dialect.errand(task_of(call), account), call, account)
         counting = errand if isinstance(errand, Counting) else None
         if counting is not None and counting.local:
             return _guess(counting)
@@ -214,7 +215,7 @@ class Attempts:
         return Whole(answer, content_type if errand.native else _JSON, facts)
 
     async def _try_stream(self, call: Call, account: Account, outlet: Outlet) -> StreamPump:
-        errand = call.dialect.errand(task_of(call), account)
+        errand = override(call.dialect.errand(task_of(call), account), call, account)
         tap = outlet.tap = errand.tap()
         checkpoints = cover(call, self._ledger, self._settings, self._metrics.extended)
         pump = StreamPump(

@@ -7,10 +7,11 @@ from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import Surface
 from tollbridge.relay.call import Call
 from tollbridge.relay.dialects import Errand
+from tollbridge.relay.overrides import own_lines
 from tollbridge.upstreams.platforms import PLATFORMS, Platform
 from tollbridge.upstreams.target import Target
 
-_FIXED_LINES = b"accept-encoding: identity\r\nuser-agent: tollbridge\r\n"
+_FIXED_LINES = b"accept-encoding: identity\r\n"
 # A path may have any model's name in it, where the catalogue has wildcards.
 _HEADS_MAX = 1_000
 _FORM = b"multipart/"
@@ -44,6 +45,7 @@ class _Address:
                     target.authority.encode(), b"\r\n",
                     self.platform.auth_lines(self.account.secret),
                     b"content-type: ", content_type, b"\r\n", _FIXED_LINES,
+                    own_lines(self.account),
                 )
             )  # fmt: skip
             # A form's type bears a boundary of its own: it never comes again.

@@ -16,6 +16,7 @@ from tollbridge.core.telemetry import Metrics
 from tollbridge.core.websocket import Socket
 from tollbridge.protocols.realtime import BETA_SUBPROTOCOL
 from tollbridge.relay.call import Call
+from tollbridge.relay.overrides import own_headers
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.throttle import Throttle, has_limits
 from tollbridge.relay.verdicts import Verdict, of_failure, of_status
@@ -128,7 +129,7 @@ def _target(call: Call, account: Account) -> Target:
 
 
 def _headers(call: Call, account: Account) -> dict[str, str]:
-    headers = {"Authorization": f"Bearer {account.secret}", "User-Agent": "tollbridge"}
+    headers = {"Authorization": f"Bearer {account.secret}", **own_headers(account)}
     given = call.exchange.headers
     if _BETA in given:
         headers["OpenAI-Beta"] = given[_BETA].decode("latin-1")

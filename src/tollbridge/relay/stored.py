@@ -17,6 +17,7 @@ from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.identity.presented import authenticate, check_key, recognise
 from tollbridge.relay.bound import RESPONSE_ID, speaks_responses
 from tollbridge.relay.exchange import Exchange
+from tollbridge.relay.overrides import own_lines
 from tollbridge.relay.own_names import stored_body
 from tollbridge.relay.passage import Passage
 from tollbridge.relay.replies import header_lines, traced
@@ -201,7 +202,7 @@ def _head(target: Target, account: Account, errand: Errand, exchange: Exchange) 
         (
             line.encode(), platform.auth_lines(account.secret),
             platform.client_lines(exchange.headers, native=True), length,
-            b"accept-encoding: identity\r\nuser-agent: tollbridge\r\naccept: ", accept, b"\r\n\r\n",
+            b"accept-encoding: identity\r\n", own_lines(account), b"accept: ", accept, b"\r\n\r\n",
         )
     )  # fmt: skip
 

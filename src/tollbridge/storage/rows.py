@@ -20,10 +20,18 @@ def names_from_json(text: str) -> tuple[str, ...]:
     return tuple(value)
 
 
+def object_from_json(text: str) -> dict[str, Any]:
+    """Return a JSON object; ValueError for anything else."""
+    value = json.loads(text)
+    if isinstance(value, dict):
+        return value
+    raise ValueError("not a JSON object")
+
+
 def texts_from_json(text: str) -> dict[str, str]:
     """Return a JSON object of strings; ValueError for anything else."""
-    value = json.loads(text)
-    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+    value = object_from_json(text)
+    if not all(isinstance(one, str) for one in value.values()):
         raise ValueError("not a JSON object of strings")
     return value
 

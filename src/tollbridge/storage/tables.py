@@ -95,6 +95,10 @@ accounts = Table(
     Column("concurrency", Integer, nullable=False, server_default="0"),
     Column("created_ms", BigInteger, nullable=False),
     Column("mapping", Text, nullable=False, server_default="{}"),
+    # Sealed, because a header may be a credential; '' = none.
+    Column("headers", Text, nullable=False, server_default=text("''")),
+    Column("params", Text, nullable=False, server_default="{}"),
+    Column("params_drop", Text, nullable=False, server_default="[]"),
     UniqueConstraint("channel_id", "name"),
     CheckConstraint("weight > 0", name="weight"),
     CheckConstraint("cost_num >= 0 AND cost_den > 0", name="cost"),

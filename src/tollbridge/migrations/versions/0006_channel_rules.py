@@ -1,4 +1,4 @@
-"""Rules of channels and accounts: how names of models are mapped."""
+"""Rules of channels and accounts: names of models, headers and fields of calls."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,3 +13,7 @@ def upgrade() -> None:
     """Bring the schema forward."""
     for table in ("channels", "accounts"):
         op.add_column(table, sa.Column("mapping", sa.Text(), server_default="{}", nullable=False))
+    for name, nothing in (("headers", sa.text("''")), ("params", "{}"), ("params_drop", "[]")):
+        op.add_column(
+            "accounts", sa.Column(name, sa.Text(), server_default=nothing, nullable=False)
+        )
