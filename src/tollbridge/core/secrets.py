@@ -23,7 +23,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tollbridge.core.redaction import last6
 
-__all__ = ["Secrets", "SecretsError", "key_id_of", "last6", "load_or_create", "looks_minted", "minted_part"]
+__all__ = [
+    "Secrets",
+    "SecretsError",
+    "key_id_of",
+    "last6",
+    "load_or_create",
+    "looks_minted",
+    "minted_part",
+]
 
 MINTED_PREFIX = "sk-tb-"
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
