@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import uuid4
 
 import openai
 import pytest
@@ -104,7 +105,9 @@ def bob(shop: Shop) -> Iterator[openai.OpenAI]:
 
 
 def make(client: openai.OpenAI, **fields: Any) -> Any:
-    return client.responses.create(**{"model": MODEL, "input": "How much is the toll?", **fields})
+    # Each call is a session of its own, so that all accounts have their turn.
+    asked = {"model": MODEL, "input": "How much is the toll?", "prompt_cache_key": uuid4().hex}
+    return client.responses.create(**{**asked, **fields})
 
 
 def streamed(client: openai.OpenAI, **fields: Any) -> Any:

@@ -20,7 +20,7 @@ BREAKING = '''
     """Runs at the start of a process: gives the route of chat a dialect that breaks on demand."""
 
     from tollbridge.protocols.chat_stream import ChatTap
-    from tollbridge.relay import dialects, routes
+    from tollbridge.relay import chat_dialects, routes
 
 
     class Broken(ValueError):
@@ -48,18 +48,18 @@ BREAKING = '''
             return super().feed(data)
 
 
-    class Breaking(type(dialects.CHAT)):
-        def read_ask(self, top):
-            breaks(b"ask", top.body)
-            return super().read_ask(top)
+    class Breaking(type(chat_dialects.CHAT)):
+        def read(self, exchange):
+            breaks(b"ask", exchange.body)
+            return super().read(exchange)
 
         def prepare(self, top, *others):
             breaks(b"prepare", top.body)
             return super().prepare(top, *others)
 
-        def read_reply(self, body):
+        def read_reply(self, body, *others):
             breaks(b"reply", body)
-            return super().read_reply(body)
+            return super().read_reply(body, *others)
 
         def tap(self, *others):
             tap = super().tap(*others)
@@ -67,7 +67,7 @@ BREAKING = '''
             return tap
 
 
-    routes._ROUTES["/v1/chat/completions"] = Breaking()
+    routes._ROUTES = {**routes._ROUTES, "/v1/chat/completions": Breaking()}
 '''
 
 

@@ -19,7 +19,11 @@ from hypothesis import strategies as st
 from tests.faults.till import CHAT, Till, refused, request
 from tests.services.gateway import KEY, catalogue
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    # Bodies are large; that showing one would be long is no fault.
+    pytest.mark.filterwarnings("ignore:Generating overly large repr"),
+]
 
 BROKE = "sk-broke-" + "0" * 32
 PATHS = [CHAT, "/v1/completions"]

@@ -94,7 +94,6 @@ def check_answers(calls, fake, costs, limited):
     """Judge each call by what the vendor received and wrote."""
     vendor = received(fake)
     assert {seen.status for seen in calls} == {200, 402}
-    assert any(seen.written_limit for seen in calls)
     for seen in calls:
         if seen.status == 402:
             # A refused call reached nobody and costs nothing.
@@ -144,6 +143,8 @@ async def test_a_wallet_sells_no_more_than_it_holds(tmp_path, credit):
         left, _ = gateway.wallet()
         costs = await charges(client, calls)
         check_answers(calls, fake, costs, limited_by(gateway))
+        # With so little it is by luck that the first call is one whose limit is written.
+        assert credit == "0.05" or any(seen.written_limit for seen in calls)
         assert parse_usd(credit) - left == sum(costs.values()) > 0
         for seen in in_vain:
             assert left < floor_price(seen.sent_bytes, seen.ask)

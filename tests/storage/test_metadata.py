@@ -17,4 +17,5 @@ def test_every_plane_is_in_it():
         *("users", "channels", "accounts", "models", "prices", "api_keys", "site", "change"),
         *("purse", "hold", "usage", "usage_feed", "journal", "node", "ledger"),
         *("job", "lease", "alert", "call_index", "audit_mark", "audit_sum"),
+        *("rollup", "rollup_dirty", "rollup_floor"),
     }

@@ -14,6 +14,7 @@ from tollbridge.demo import fake_reply
 from tollbridge.demo.fake_books import Books, Call
 from tollbridge.demo.fake_errors import OPENAI
 from tollbridge.demo.fake_fate import fate, refused
+from tollbridge.demo.fake_fields import mappings
 from tollbridge.demo.fake_openai import Event
 from tollbridge.demo.fake_reply import Reply
 from tollbridge.demo.fake_script import script_of
@@ -86,7 +87,7 @@ def _listed(made: str, request: dict[str, Any]) -> bytes:
         given = [{"role": "user", "content": [{"type": "input_text", "text": given}]}]
     items = [
         {"type": "message", **item, "id": f"msg_{made}_{at}", "status": "completed"}
-        for at, item in enumerate(given)
+        for at, item in enumerate(mappings(given))
     ]
     ends = {"first_id": items[0]["id"], "last_id": items[-1]["id"]} if items else {}
     return _encode({"object": "list", "data": items, "has_more": False, **ends})
