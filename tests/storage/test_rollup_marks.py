@@ -18,6 +18,7 @@ from tollbridge.storage.rollup_marks import (
     due_marks,
     first_tid,
     mark,
+    mark_calls,
     remove_marks,
     slot_at,
     standing_marks,
@@ -65,6 +66,21 @@ async def test_a_turn_comes_after_a_wait_and_is_kept_when_marked_again(engine: A
     assert [one.slot for one in await due(engine, 0)] == [slot]
     await put(engine, slot)
     assert [one.slot for one in await due(engine, 0)] == [slot]
+
+
+async def test_a_slot_that_gets_many_calls_is_made_when_it_is_over(engine: AsyncEngine):
+    now = now_ms()
+    busy, calm = slot_at(FIVE_MINUTES, now), slot_at(FIVE_MINUTES, now - 3_600_000)
+    tids = [tid_at(busy.start_ms + n) for n in range(300)] + [tid_at(calm.start_ms)]
+    async with working(engine) as connection:
+        await mark_calls(connection, tids)
+    async with reading(engine) as connection:
+        soon = await due_marks(connection, now_ms() + 11_000, 10)
+        late = await due_marks(connection, max(busy.end_ms + 5_000, now_ms() + 11_000), 10)
+    assert calm in {one.slot for one in soon}
+    if busy.end_ms + 5_000 > now_ms() + 12_000:
+        assert busy not in {one.slot for one in soon}
+    assert busy in {one.slot for one in late}
 
 
 async def test_small_spans_come_first_and_the_latest_of_each(engine: AsyncEngine):

@@ -5,7 +5,8 @@ another number each time, so who works on a slot sees that it was marked again m
 know what a roll-up has in it. Why so: docs/decisions/0027-roll-ups.md.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import case, delete, select, tuple_
@@ -22,11 +23,15 @@ SPANS: Final = (FIVE_MINUTES, HOUR, DAY)
 
 # A slot that changes all the time is made anew as often: it waits so long after its first mark.
 _WAIT_MS = {FIVE_MINUTES: 10_000, HOUR: 60_000, DAY: 300_000}
+# All calls of a slot are read each time, so one that gets many is made once, when it is over.
+_BUSY_CALLS = 200
+_OVER_MS = 5_000
 _TID_TAIL = "0" * 20
 # So many hex digits of a tid are 65.5 s: at most one end of a slot lies in between.
 _NEAR = 8
 _NEAR_SQL = (
-    f"SELECT min(tid), max(tid) FROM usage_feed WHERE id <= ? GROUP BY substr(tid, 1, {_NEAR})"
+    "SELECT min(tid), max(tid), count(*) FROM usage_feed WHERE id <= ?"
+    f" GROUP BY substr(tid, 1, {_NEAR})"
 )
 
 
@@ -66,11 +71,16 @@ def first_tid(at_ms: int) -> str:
 
 
 async def mark(
-    connection: AsyncConnection, slots: Iterable[Slot], *, at_once: bool = False
+    connection: AsyncConnection,
+    slots: Iterable[Slot],
+    *,
+    at_once: bool = False,
+    busy: Collection[Slot] = (),
 ) -> None:
     """Say that slots are behind, in the transaction of what put them there.
 
-    A slot that is marked already keeps its turn, or gets an earlier one.
+    A slot that is marked already keeps its turn, or gets an earlier one. `busy` ones wait for their
+    end.
     """
     number, now = new_id(), now_ms()
     rows = [
@@ -78,7 +88,7 @@ async def mark(
             "span": slot.span,
             "start_ms": slot.start_ms,
             "mark": number,
-            "due_ms": 0 if at_once else now + _WAIT_MS[slot.span],
+            "due_ms": 0 if at_once else _due_ms(slot, now, busy=slot in busy),
         }
         # In order: two that mark the same slots must not wait for one another.
         for slot in sorted(set(slots))
@@ -95,16 +105,31 @@ async def mark(
     await connection.execute(query, rows)
 
 
+def _due_ms(slot: Slot, now: int, *, busy: bool) -> int:
+    soon = now + _WAIT_MS[slot.span]
+    return max(soon, slot.end_ms + _OVER_MS) if busy else soon
+
+
 async def mark_calls(connection: AsyncConnection, tids: Iterable[str]) -> None:
     """Mark the five minutes of calls that were made or changed."""
-    await mark(connection, (slot_at(FIVE_MINUTES, tid_ms(tid)) for tid in tids))
+    counts = Counter(slot_at(FIVE_MINUTES, tid_ms(tid)) for tid in tids)
+    await _mark_counted(connection, counts)
+
+
+async def _mark_counted(connection: AsyncConnection, counts: Mapping[Slot, int]) -> None:
+    busy = {slot for slot, count in counts.items() if count > _BUSY_CALLS}
+    await mark(connection, counts, busy=busy)
 
 
 async def mark_fed(connection: AsyncConnection, upto: int) -> None:
     """Mark the calls of the feed up to a row; only on SQLite, which reads the tids by itself."""
     near = await connection.exec_driver_sql(_NEAR_SQL, (upto,))
+    counts: Counter[Slot] = Counter()
     # The first and the last tid of a minute tell every slot that has any of it.
-    await mark_calls(connection, (tid for ends in near.all() for tid in ends))
+    for row in near.all():
+        for slot in {slot_at(FIVE_MINUTES, tid_ms(tid)) for tid in row[:2]}:
+            counts[slot] += row[2]
+    await _mark_counted(connection, counts)
 
 
 async def due_marks(connection: AsyncConnection, now: int, limit: int) -> Sequence[Mark]:
