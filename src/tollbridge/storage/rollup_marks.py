@@ -7,7 +7,7 @@ know what a roll-up has in it. Why so: docs/decisions/0027-roll-ups.md.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import case, delete, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
@@ -126,9 +126,10 @@ async def mark_fed(connection: AsyncConnection, upto: int) -> None:
     near = await connection.exec_driver_sql(_NEAR_SQL, (upto,))
     counts: Counter[Slot] = Counter()
     # The first and the last tid of a minute tell every slot that has any of it.
-    for row in near.all():
-        for slot in {slot_at(FIVE_MINUTES, tid_ms(tid)) for tid in row[:2]}:
-            counts[slot] += row[2]
+    rows: list[tuple[Any, ...]] = [tuple(row) for row in near.all()]
+    for first, last, count in rows:
+        for slot in {slot_at(FIVE_MINUTES, tid_ms(tid)) for tid in (first, last)}:
+            counts[slot] += count
     await _mark_counted(connection, counts)
 
 
