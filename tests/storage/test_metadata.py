@@ -1,12 +1,13 @@
 """Proof that every constraint and index has a name, so that a later migration can reach it."""
 
-from tollbridge.storage import ledger_tables, query_tables, tables, work_tables
+from tollbridge.storage import account_tables, ledger_tables, query_tables, tables, work_tables
 from tollbridge.storage.metadata import metadata
 
 
 def test_everything_has_a_name():
     assert tables.users.metadata is ledger_tables.purse.metadata is metadata
     assert work_tables.job.metadata is query_tables.call_index.metadata is metadata
+    assert account_tables.account_tokens.metadata is metadata
     for table in metadata.tables.values():
         assert all(constraint.name for constraint in table.constraints), table.name
         assert all(index.name for index in table.indexes), table.name
@@ -18,4 +19,5 @@ def test_every_plane_is_in_it():
         *("purse", "hold", "usage", "usage_feed", "journal", "node", "ledger"),
         *("job", "lease", "alert", "call_index", "audit_mark", "audit_sum"),
         *("rollup", "rollup_dirty", "rollup_floor"),
+        *("account_tokens", "account_trouble", "access_tokens"),
     }

@@ -104,6 +104,7 @@ class UserWriter:
             "role": plan.role,
             "group_name": plan.group,
             "password_hash": hashed.fresh if hashed else None,
+            "telegram_id": plan.telegram_id,
             **plan.limits._asdict(),
         }
         await add_user(self._connection, user_id, plan.email, self._at_ms, columns)
@@ -121,6 +122,8 @@ class UserWriter:
             "group_name": plan.group,
             **plan.limits._asdict(),
         }
+        if plan.telegram_id is not None:
+            wanted["telegram_id"] = plan.telegram_id
         hashed = self._hashes.get(plan.email)
         if hashed and not await _set_meanwhile(row, plan, hashed):
             wanted["password_hash"] = hashed.fresh

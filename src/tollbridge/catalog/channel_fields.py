@@ -26,7 +26,7 @@ from tollbridge.upstreams.target import Proxy, Target
 
 CHANNEL_FIELDS = (
     *("name", "platform", "surfaces", "models", "multiplier", "capabilities", "client_policy"),
-    *("groups", "proxy", "account", MAPPING_FIELD),
+    *("groups", "proxy", "account", "requires_telegram", MAPPING_FIELD),
     *LIMIT_FIELDS,
 )
 ACCOUNT_FIELDS = (
@@ -41,7 +41,6 @@ POLICIES = ("any", "claude-code", "codex")
 _NAME = re.compile(r"[^\s#/]{1,64}")
 _PLATFORMS = ("openai", "anthropic", "gemini")
 _VERSIONS = ("/v1", "/v1beta", "/v1alpha")
-POLICIES = ("any", "claude-code", "codex")
 _CAPABILITIES = ("images",)
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog"})
 _MULTIPLIER_MAX = 100
@@ -73,6 +72,7 @@ def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: b
         accounts=accounts,
         limits=read_limits(fields),
         mapping=read_mapping(fields, platform),
+        requires_telegram=fields.boolean("requires_telegram", default=False),
     )
 
 

@@ -159,6 +159,7 @@ def _channel_columns(plan: ChannelPlan) -> dict[str, Any]:
         "client_policy": plan.client_policy,
         "groups": to_json(sorted(plan.groups)),
         "mapping": to_json(plan.mapping),
+        "requires_telegram": plan.requires_telegram,
         "enabled": True,
         **plan.limits._asdict(),
     }

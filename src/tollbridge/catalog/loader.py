@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 import msgspec
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.catalog.channel_rows import open_sealed
@@ -67,7 +67,11 @@ def _model(row: RowMapping, price: RowMapping | None) -> Model:
 
 
 async def _channels(connection: AsyncConnection, secrets: Secrets) -> list[Channel]:
-    usable = select(accounts).where(accounts.c.enabled, accounts.c.secret != "")
+    usable = select(accounts).where(
+        accounts.c.enabled,
+        accounts.c.disabled_reason == "",
+        or_(accounts.c.secret != "", accounts.c.auth != "secret"),
+    )
     ordered = usable.order_by(accounts.c.priority, accounts.c.name)
     grouped: dict[int, list[RowMapping]] = defaultdict(list)
     for row in (await connection.execute(ordered)).mappings():
@@ -97,6 +101,7 @@ def _channel(row: RowMapping, members: Sequence[RowMapping], secrets: Secrets) -
         tpm=row["tpm"],
         concurrency=row["concurrency"],
         wildcards=wildcards,
+        requires_telegram=row["requires_telegram"],
     )
 
 
@@ -131,6 +136,8 @@ def _account(
         headers=texts_from_json(headers) if headers else {},
         params={name: msgspec.json.encode(value) for name, value in params.items()},
         params_drop=names_from_json(row["params_drop"]),
+        auth=row["auth"],
+        recovered_ms=row["recovered_ms"],
         rpm=row["rpm"],
         tpm=row["tpm"],
         concurrency=row["concurrency"],

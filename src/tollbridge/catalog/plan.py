@@ -119,6 +119,7 @@ class ChannelPlan:
     accounts: tuple[AccountPlan, ...]
     limits: LimitsPlan = NO_LIMITS
     mapping: Mapping[str, str] = field(default_factory=dict)
+    requires_telegram: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,7 @@ class UserPlan:
     credit: int | None
     keys: tuple[KeyPlan, ...]
     limits: LimitsPlan = NO_LIMITS
+    telegram_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,9 @@ class Account:
     `mapping` are its own names and then its channel's; empty where none is mapped. `headers`, by
     lower-case names, are added to its calls, `params` (JSON values) set in bodies and `params_drop`
     taken out.
-    `rpm`, `tpm` and `concurrency` are 0 where there is no limit.
+    `rpm`, `tpm` and `concurrency` are 0 where there is no limit. `auth` is "secret", or "oauth" where
+    the credential is a token that is fetched again and again; `secret` is empty then. `recovered_ms`
+    is when an operator last said that the account is well.
     """
 
     id: int
@@ -49,6 +51,8 @@ class Account:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     params: Mapping[str, bytes] = field(default_factory=dict)
     params_drop: tuple[str, ...] = ()
+    auth: str = "secret"
+    recovered_ms: int = 0
 
     def sent(self, model: str) -> str:
         """Return the name under which this account's upstream has a model that is sold."""
@@ -97,6 +101,7 @@ class Channel:
     tpm: int = 0
     concurrency: int = 0
     wildcards: tuple[str, ...] = ()
+    requires_telegram: bool = False
 
     def serves(self, model: str) -> bool:
         """Tell whether the channel's list names the model, exactly or by a wildcard."""

@@ -11,7 +11,10 @@ from tollbridge.catalog.limit_fields import BUDGET_FIELDS, LIMIT_FIELDS, read_bu
 from tollbridge.catalog.model_fields import check_pattern
 from tollbridge.catalog.plan import KeyPlan, UserPlan
 
-USER_FIELDS = ("email", "role", "group", "password", "credit", "key", *LIMIT_FIELDS)
+USER_FIELDS = (
+    *("email", "role", "group", "password", "credit", "key", "telegram_id"),
+    *LIMIT_FIELDS,
+)
 KEY_FIELDS = (
     *("name", "secret", "channel", "limit", "ips", "models", "expires", "may_pin"),
     *LIMIT_FIELDS,
@@ -41,6 +44,7 @@ def read_user(fields: Fields, channels: Collection[str]) -> UserPlan:
         credit=fields.money("credit"),
         keys=keys,
         limits=read_limits(fields),
+        telegram_id=_telegram_id(fields),
     )
 
 
@@ -61,6 +65,12 @@ def _email(fields: Fields) -> str:
     if not local or not domain or "@" in local or any(one.isspace() for one in email):
         raise fields.error("email", "email is not an e-mail address")
     return email
+
+
+def _telegram_id(fields: Fields) -> int | None:
+    if "telegram_id" not in fields:
+        return None
+    return fields.integer("telegram_id", None, 1, 2**63 - 1)
 
 
 def _password(fields: Fields) -> str | None:

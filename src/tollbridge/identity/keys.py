@@ -63,6 +63,8 @@ class KeyRecord:
     user_concurrency: int
     budget_nano: int | None
     budget_period: str | None
+    user_telegram: bool = False
+    """Whether the user is bound to Telegram."""
     pin: str = ""
     """What stood behind the key in this request: a channel, or a channel/account."""
 
@@ -182,6 +184,7 @@ _QUERY = select(
     users.c.status,
     users.c.group_name,
     users.c.role,
+    users.c.telegram_id,
     users.c.rpm.label("user_rpm"),
     users.c.tpm.label("user_tpm"),
     users.c.concurrency.label("user_concurrency"),
@@ -213,4 +216,5 @@ def _record(row: RowMapping) -> KeyRecord:
         user_concurrency=row["user_concurrency"],
         budget_nano=row["budget_nano"],
         budget_period=row["budget_period"],
+        user_telegram=row["telegram_id"] is not None,
     )

@@ -5,12 +5,18 @@ import re
 from alembic import context
 from sqlalchemy import Connection
 
-from tollbridge.storage import ledger_tables, query_tables, tables, work_tables
+from tollbridge.storage import account_tables, ledger_tables, query_tables, tables, work_tables
 from tollbridge.storage.metadata import metadata
 
 _PARTITION = re.compile(r"(usage|call_index)_(default|\d{6})")
 # Importing the tables is what fills the MetaData.
-_DECLARED = (tables.users, ledger_tables.purse, query_tables.call_index, work_tables.job)
+_DECLARED = (
+    tables.users,
+    ledger_tables.purse,
+    query_tables.call_index,
+    work_tables.job,
+    account_tables.account_tokens,
+)
 
 
 def include_name(name: str | None, kind: str, _parents: object) -> bool:

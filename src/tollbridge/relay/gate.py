@@ -118,6 +118,8 @@ class Offers:
             call.channel, model = self._bound_offer(call, key.channel_id)
         if not _welcomes(call, call.channel):
             raise ApiError(Kind.CLIENT_NOT_ALLOWED, facts={"key_last6": key.last6})
+        if call.channel.requires_telegram and not key.user_telegram:
+            raise ApiError(Kind.VERIFICATION_REQUIRED, facts={"key_last6": key.last6})
         if model.price is None:
             raise ApiError(Kind.MODEL_UNPRICED, facts={"model": name})
         call.model, call.price = model, model.price
@@ -162,7 +164,11 @@ def _offer(call: Call) -> tuple[Channel, Model]:
         raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
     if model.price is None or not is_priced(model.price):
         raise ApiError(Kind.MODEL_UNPRICED, facts=facts)
-    welcoming = [channel for channel in speaking if _welcomes(call, channel)]
+    welcoming = [
+        channel
+        for channel in speaking
+        if _welcomes(call, channel) and (key.user_telegram or not channel.requires_telegram)
+    ]
     return cheapest(welcoming or speaking), model
 
 

@@ -13,13 +13,19 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Connection, Integer, LargeBinary, String, inspect
 from sqlalchemy.types import TypeEngine
 
-from tollbridge.storage import ledger_tables, query_tables, tables, work_tables
+from tollbridge.storage import account_tables, ledger_tables, query_tables, tables, work_tables
 from tollbridge.storage.archive import ArchiveError, Column, Kind
 from tollbridge.storage.metadata import metadata
 from tollbridge.storage.migrate import migration_config
 
 # Importing the tables is what fills the MetaData.
-_DECLARED = (tables.users, ledger_tables.purse, query_tables.call_index, work_tables.job)
+_DECLARED = (
+    tables.users,
+    ledger_tables.purse,
+    query_tables.call_index,
+    work_tables.job,
+    account_tables.account_tokens,
+)
 
 # Made again from the books, or about processes that run now.
 NOT_SAVED = frozenset(
@@ -32,6 +38,7 @@ NOT_SAVED = frozenset(
         "audit_mark",
         "audit_sum",
         "lease",
+        "account_trouble",
     }
 )
 _NOT_OURS = frozenset({"alembic_version"})

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -38,11 +39,14 @@ users = Table(
     Column("tpm", BigInteger, nullable=False, server_default="0"),
     Column("concurrency", Integer, nullable=False, server_default="0"),
     Column("created_ms", BigInteger, nullable=False),
+    # Null = not bound to Telegram.
+    Column("telegram_id", BigInteger),
     UniqueConstraint("email"),
     UniqueConstraint("email_norm"),
     UniqueConstraint("wallet_id"),
     CheckConstraint("role IN ('user', 'staff', 'admin')", name="role"),
     CheckConstraint("status IN ('active', 'suspended')", name="status"),
+    Index("uq_users_telegram_id", "telegram_id", unique=True),
 )
 
 channels = Table(
@@ -66,6 +70,8 @@ channels = Table(
     Column("enabled", Boolean, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
     Column("mapping", Text, nullable=False, server_default="{}"),
+    # Only for users who are bound to Telegram.
+    Column("requires_telegram", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("name"),
     CheckConstraint("multiplier_num > 0 AND multiplier_den > 0", name="multiplier"),
     CheckConstraint("platform IN ('openai', 'anthropic', 'gemini')", name="platform"),
@@ -99,6 +105,12 @@ accounts = Table(
     Column("headers", Text, nullable=False, server_default=text("''")),
     Column("params", Text, nullable=False, server_default="{}"),
     Column("params_drop", Text, nullable=False, server_default="[]"),
+    # 'secret', or 'oauth': then what is sent is in `account_tokens`.
+    Column("auth", String(8), nullable=False, server_default="secret"),
+    # When an operator last said that it is well: what was held against it before is void.
+    Column("recovered_ms", BigInteger, nullable=False, server_default="0"),
+    # '' = in use; else why the gateway or an operator took it out until somebody looks.
+    Column("disabled_reason", Text, nullable=False, server_default=text("''")),
     UniqueConstraint("channel_id", "name"),
     CheckConstraint("weight > 0", name="weight"),
     CheckConstraint("cost_num >= 0 AND cost_den > 0", name="cost"),
@@ -179,6 +191,25 @@ api_keys = Table(
     CheckConstraint("limit_nano >= 0 AND limit_excess_nano >= 0", name="limit_nano"),
     CheckConstraint("limit_nano IS NULL OR limit_purse_id IS NOT NULL", name="limit_purse"),
     CheckConstraint("rpm >= 0 AND tpm >= 0 AND concurrency >= 0", name="limits"),
+)
+
+# Personal access tokens of the control plane's API: whose, and what they may do.
+access_tokens = Table(
+    "access_tokens",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("user_id", BigInteger, ForeignKey("users.id"), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("last6", String(6), nullable=False),
+    # A list of scopes, as JSON.
+    Column("scopes", Text, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
+    Column("used_ms", BigInteger),
+    UniqueConstraint("hash"),
+    Index("ix_access_tokens_user_id", "user_id"),
 )
 
 site = Table(
