@@ -66,6 +66,17 @@ async def test_credit_is_granted_once_to_a_new_user(engine: AsyncEngine, secrets
     assert (line["kind"], line["ref"]) == ("grant", f"apply:{user['id']}")
 
 
+async def test_a_user_is_bound_to_telegram_and_stays_so(engine: AsyncEngine, secrets: Secrets):
+    await lines(engine, secrets, file())
+    assert (await one(engine, select(users)))["telegram_id"] is None
+    bound = file(user="telegram_id = 7")
+    assert await lines(engine, secrets, bound) == ["~ user a@b.org: telegram_id"]
+    assert await lines(engine, secrets, bound) == ["nothing to change"]
+    # What the file does not say is left as it is: users bind themselves.
+    assert await lines(engine, secrets, file()) == ["nothing to change"]
+    assert (await one(engine, select(users)))["telegram_id"] == 7
+
+
 async def test_a_user_is_the_same_in_any_spelling(engine: AsyncEngine, secrets: Secrets):
     await lines(engine, secrets, file())
     other = file(user='role = "admin"\ngroup = "vip"').replace("a@b.org", "A@B.org")

@@ -46,6 +46,11 @@ def test_defaults():
         *(plan.client_policy, plan.groups, plan.proxy, plan.accounts),
     )
     assert plan.limits == LimitsPlan(0, 0, 0)
+    assert plan.requires_telegram is False
+
+
+def test_a_channel_can_be_for_users_of_telegram_alone():
+    assert read(CHANNEL.replace("rpm = 600", "requires_telegram = true", 1)).requires_telegram
 
 
 @pytest.mark.parametrize(
@@ -96,6 +101,7 @@ def test_defaults():
         ("priority = 1", "priority = 1.5", 20, "whole number"),
         ("compatible = true", "compatible = 1", 21, "true or false"),
         ('cost = "0.5"', 'cost = "-1"', 22, "cost"),
+        ("rpm = 600", 'requires_telegram = "yes"', 11, "true or false"),
         ("weight = 10", "wait = 10", 19, "did you mean weight?"),
     ],
 )

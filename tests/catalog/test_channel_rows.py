@@ -40,6 +40,7 @@ async def test_a_second_run_changes_nothing(engine: AsyncEngine, secrets: Secret
         ("rpm = 600\ntpm = 2000000", "tpm = 3", "~ channel main: rpm, tpm"),
         ("concurrency = 4\n", "", "~ account main/primary: concurrency"),
         ("weight = 10", 'weight = 10\nmapping = {"a" = "b"}', "~ account main/primary: mapping"),
+        ("rpm = 600", "rpm = 600\nrequires_telegram = true", "~ channel main: requires_telegram"),
         ("rpm = 600", 'rpm = 600\nmapping = {"a" = "b"}', "~ channel main: mapping"),
         ('cost = "0.5"', 'headers = {x-a = "b"}\ncost = "0.5"', "~ account main/primary: headers"),
         (

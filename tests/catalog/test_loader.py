@@ -64,6 +64,15 @@ async def test_every_surface_is_spelled_out(engine: AsyncEngine, secrets: Secret
     assert view.channels_by_name["main"].surfaces == set(Surface)
 
 
+@pytest.mark.parametrize("marked", [False, True])
+async def test_a_channel_for_users_of_telegram_is_known_as_one(
+    engine: AsyncEngine, secrets: Secrets, marked: bool
+):
+    text = CHANNEL.replace("rpm = 600", "requires_telegram = true", 1) if marked else CHANNEL
+    view = await loaded(engine, secrets, text)
+    assert view.channels_by_name["main"].requires_telegram is marked
+
+
 async def test_what_is_switched_off_cannot_be_reached(engine: AsyncEngine, secrets: Secrets):
     await loaded(engine, secrets)
     async with writing(engine) as connection:

@@ -39,6 +39,14 @@ def test_defaults():
     assert user == UserPlan(1, "a@b.org", "user", "default", None, None, ())
 
 
+@pytest.mark.parametrize("telegram_id", [1, 2**63 - 1])
+def test_a_user_can_be_bound_to_telegram(telegram_id: int):
+    user = read(f'[[user]]\nemail = "a@b.org"\ntelegram_id = {telegram_id}')
+    assert user == UserPlan(
+        1, "a@b.org", "user", "default", None, None, (), telegram_id=telegram_id
+    )
+
+
 def test_a_moment_may_be_a_string_and_have_any_offset():
     text = USER.replace("2030-01-31T00:00:00Z", '"2030-01-31T08:00:00+08:00"')
     assert read(text).keys[0].expires_ms == 1_896_048_000_000
@@ -68,6 +76,9 @@ def test_a_moment_may_be_a_string_and_have_any_offset():
         ("rpm = 300", "rpm = -1", 7, "rpm must be from 0"),
         ("tpm = 1000000", "tpm = 1000000000001", 8, "tpm must be from 0"),
         ("concurrency = 32", "concurrency = true", 9, "whole number"),
+        ("concurrency = 32", "telegram_id = 0", 9, "telegram_id must be from 1"),
+        ("concurrency = 32", f"telegram_id = {2**63}", 9, "telegram_id"),
+        ("concurrency = 32", 'telegram_id = "7"', 9, "whole number"),
         ("rpm = 30\n", 'rpm = "30"\n', 20, "whole number"),
         ("tpm = 50000\n", "tpm = -1\n", 21, "tpm must be from 0"),
         ("concurrency = 2\n", "concurrency = 1.5\n", 22, "whole number"),

@@ -100,6 +100,18 @@ async def test_limits_of_the_user_and_the_keys_budget_come_along(
     )
 
 
+async def test_whether_its_user_is_bound_to_telegram_comes_along(
+    engine: AsyncEngine, store: KeyStore
+):
+    found = await store.find(SECRET)
+    assert found is not None and not found.user_telegram
+    for telegram_id, bound in ((2**62, True), (None, False)):
+        async with writing(engine) as connection:
+            await change_user(connection, 1, {"telegram_id": telegram_id})
+        store.clear()
+        assert await store.find(SECRET) == replace(RECORD, user_telegram=bound)
+
+
 async def test_a_wrong_key_is_remembered_too(engine: AsyncEngine, store: KeyStore):
     with queries(engine) as seen:
         assert await store.find(WRONG) is None
