@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from hashlib import sha256
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -150,11 +151,23 @@ MINTED = "sk-tb-" + "a" * 46
         (MINTED + "-my-channel/one", (MINTED, "my-channel/one")),
         (MINTED + "#main", (MINTED, "main")),
         (MINTED + "main", (MINTED + "main", "")),
+        ("sk-x#далеко", ("sk-x", "далеко")),
+        (MINTED + "-далеко/dva", (MINTED, "далеко/dva")),
     ],
 )
 def test_what_stands_behind_a_key(secret: str, expected: tuple[str, str]):
     key, pin = split_pin(secret.encode())
     assert (key.decode(), pin) == expected
+
+
+def test_bytes_behind_a_key_that_are_no_utf8_are_read_as_well():
+    assert split_pin(b"sk-x#\xff") == (b"sk-x", "\xff")
+
+
+@pytest.mark.parametrize("name", ["spare", "далеко", "é"])
+def test_a_pin_in_a_query_arrives_as_in_a_header(name: str):
+    escaped = quote(f"sk-x#{name}").encode()
+    assert split_pin(presented_secret({}, b"key=" + escaped)) == (b"sk-x", name)
 
 
 async def test_what_was_sent_is_looked_up_as_it_is_first(engine: AsyncEngine, secrets: Secrets):

@@ -10,7 +10,10 @@ from tollbridge.relay.pins import HEADER, pin
 MAIN = channel(1, "main")
 SPARE = channel(2, "spare", accounts=(account(5, name="first"), account(6, name="second")))
 CLOSED = channel(3, "closed", enabled=False)
-CATALOGUE = snapshot(MAIN, SPARE, CLOSED)
+VIP = channel(4, "vip", groups=frozenset({"vip"}))
+GONE = channel(5, "gone", groups=frozenset({"vip"}), enabled=False)
+FAR = channel(6, "далеко")
+CATALOGUE = snapshot(MAIN, SPARE, CLOSED, VIP, GONE, FAR)
 
 
 def pinned(wish="", *, header=None, **values):
@@ -50,6 +53,36 @@ def test_an_account_is_pinned_by_its_name():
 
 def test_the_header_wins_over_what_stands_behind_the_key():
     assert pinned("main", header=b" spare ").pinned == SPARE
+
+
+@pytest.mark.parametrize("header", [b"", b"  "])
+def test_an_empty_header_names_nothing(header):
+    assert pinned("spare", header=header).pinned == SPARE
+    assert pinned("", header=header, may_pin=False).pinned is None
+
+
+@pytest.mark.parametrize("header", ["далеко".encode(), "далеко/x".encode()])
+def test_a_name_in_any_script_is_found(header):
+    if b"/" in header:
+        assert refused(header=header).kind is Kind.PIN_BAD_ID
+    else:
+        assert pinned(header=header).pinned == FAR
+
+
+def test_bytes_that_are_no_utf8_are_a_name_too_and_nobodys():
+    assert refused(header=b"\xff\xfe").kind is Kind.PIN_BAD_ID
+
+
+def test_a_channel_that_the_users_group_may_not_choose_does_not_exist_for_it():
+    for name in ("vip", "gone"):
+        assert refused(name).kind is Kind.PIN_BAD_ID
+    assert pinned("vip", user_group="vip").pinned == VIP
+    assert refused("gone", user_group="vip").kind is Kind.CHANNEL_DISABLED
+
+
+def test_an_administrator_and_a_key_of_that_channel_may_name_it_all_the_same():
+    assert pinned("vip", may_pin=False, user_role="admin").pinned == VIP
+    assert pinned("vip", channel_id=4).pinned == VIP
 
 
 @pytest.mark.parametrize("role", ["user", "staff"])

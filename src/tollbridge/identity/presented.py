@@ -53,12 +53,19 @@ def split_pin(secret: bytes) -> tuple[bytes, str]:
     """
     key, hash_mark, pin = secret.rpartition(b"#")
     if hash_mark:
-        return key, pin.decode("latin-1")
-    text = secret.decode("latin-1")
-    stem = minted_part(text)
-    if looks_minted(stem) and text[len(stem) : len(stem) + 1] == "-":
-        return stem.encode("latin-1"), text[len(stem) + 1 :]
+        return key, name_of(pin)
+    stem = minted_part(secret.decode("latin-1"))
+    if looks_minted(stem) and secret[len(stem) : len(stem) + 1] == b"-":
+        return secret[: len(stem)], name_of(secret[len(stem) + 1 :])
     return secret, ""
+
+
+def name_of(raw: bytes) -> str:
+    """Return a name as a client's bytes spell it: UTF-8, or what is left of older encodings."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def presented_secret(headers: Mapping[bytes, bytes], query: bytes) -> bytes:
@@ -71,7 +78,7 @@ def presented_secret(headers: Mapping[bytes, bytes], query: bytes) -> bytes:
             return value
     if b"key=" in query:
         found = parse_qs(query.decode("latin-1")).get("key", [""])
-        return found[0].strip().encode("latin-1", "replace")
+        return found[0].strip().encode()
     # An empty variable in a client's configuration leaves the scheme alone.
     return b"" if bearer.lower() == b"bearer" else bearer
 
