@@ -2,8 +2,9 @@
 
 Lower priority number first; within one priority by weight (product.md, "account"). The choice is
 smooth: turns are spread evenly instead of drawn by chance, so a few calls already have the shares
-of many. It costs the same for ten accounts and for a thousand. Must not know why an account cannot
-be asked.
+of many. It costs the same for ten accounts and for a thousand. A session has an order of its own,
+by weight too: while its first account cannot be asked, all its calls go to its second, where a
+prompt cache then grows. Must not know why an account cannot be asked.
 """
 
 from bisect import bisect_right
@@ -19,6 +20,11 @@ _BITS: Final = 64
 _MASK: Final = (1 << _BITS) - 1
 # So many turns may fall on accounts that cannot be asked before all of them are looked through.
 _TURNS: Final = 4
+# A session looks longer for its own: only so is its choice the same, whoever else is left out.
+_STEPS: Final = 32
+# From one step of a session to the next: a full cycle over all numbers, uneven in its high bits.
+_STEP_BY: Final = 6_364_136_223_846_793_005
+_STEP_ON: Final = 1_442_695_040_888_963_407
 
 
 class _Tier:
@@ -36,20 +42,22 @@ class _Tier:
     def next(self) -> Account:
         """Return whose turn it is."""
         self._turn = (self._turn + _GOLDEN) & _MASK
-        return self.accounts[bisect_right(self._upto, (self._turn * self._upto[-1]) >> _BITS)]
+        return self.of(self._turn)
 
-    def of(self, session: int) -> Account:
-        """Return the account of a session."""
-        return self.accounts[bisect_right(self._upto, (session * self._upto[-1]) >> _BITS)]
+    def of(self, number: int) -> Account:
+        """Return the account on which a number falls."""
+        return self.accounts[bisect_right(self._upto, (number * self._upto[-1]) >> _BITS)]
 
-    def among(self, choices: Sequence[Account]) -> Account:
-        """Return whose turn it is among a few of them, by their own weights.
+    def among(self, choices: Sequence[Account], session: int | None) -> Account:
+        """Return whose turn it is among a few of them, by their own weights, or the session's.
 
         These turns are counted apart: when they come depends on the others.
         """
-        self._spare_turn = (self._spare_turn + _GOLDEN) & _MASK
+        at = session
+        if at is None:
+            at = self._spare_turn = (self._spare_turn + _GOLDEN) & _MASK
         upto = list(accumulate(max(account.weight, 1) for account in choices))
-        return choices[bisect_right(upto, (self._spare_turn * upto[-1]) >> _BITS)]
+        return choices[bisect_right(upto, (at * upto[-1]) >> _BITS)]
 
 
 class Plan:
@@ -69,25 +77,24 @@ class Plan:
     ) -> Account | None:
         """Return the next account to try, None when no other can be asked.
 
-        `session` is a 64-bit number: while the accounts stay the same, it always means the same one
-        of each priority, over many numbers each by its weight. It takes nobody's turn.
+        `session` is a 64-bit number: while the accounts stay the same, it always means the same
+        order of those of one priority, over many numbers each by its weight. It takes nobody's turn.
         """
         accounts = channel.accounts
         if len(accounts) == 1:
             only = accounts[0]
             return only if only.id not in tried and usable(only) else None
         for tier in self._tiers_of(channel):
-            if session is not None:
-                account = tier.of(session)
+            at = session
+            for _ in range(_TURNS if at is None else _STEPS):
+                account = tier.next() if at is None else tier.of(at)
                 if account.id not in tried and usable(account):
                     return account
-            for _ in range(_TURNS):
-                account = tier.next()
-                if account.id not in tried and usable(account):
-                    return account
+                if at is not None:
+                    at = (at * _STEP_BY + _STEP_ON) & _MASK
             left = [one for one in tier.accounts if one.id not in tried and usable(one)]
             if left:
-                return tier.among(left)
+                return tier.among(left, session)
         return None
 
     def _tiers_of(self, channel: Channel) -> list[_Tier]:
