@@ -20,7 +20,7 @@ _PROBE_MAX_S: Final = 120.0
 class Breaker:
     """One account's breaker. Times are seconds of one clock that only rises."""
 
-    __slots__ = ("_pause_s", "_probe_at", "_slices", "open_until")
+    __slots__ = ("_pause_s", "_probe_at", "_slices", "open_until", "opened_at")
 
     def __init__(self) -> None:
         self._slices: list[tuple[float, int, int]] = []
@@ -28,6 +28,8 @@ class Breaker:
         self._probe_at: float | None = None
         self.open_until: float | None = None
         """When the next probe may go ahead; None while calls pass."""
+        self.opened_at = 0.0
+        """When it opened; it means nothing while calls pass."""
 
     def allows(self, now: float) -> bool:
         """Say whether a call may go ahead now; where it is to be the probe, say so by `probe`."""
@@ -66,6 +68,7 @@ class Breaker:
         bad = sum(slice_[2] for slice_ in self._slices)
         if good + bad < SAMPLES_MIN or bad < good:
             return False
+        self.opened_at = now
         self.open_until = now + self._pause_s
         return True
 
