@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.faults.proxy import Proxy
-from tests.services.postgres import _die_with_parent, free_port
+from tests.services import nursery
+from tests.services.postgres import free_port
 
 COMMAND = (sys.executable, "-m", "tollbridge.cli")
 START_S = 60.0
@@ -26,22 +27,14 @@ class Member:
         self.proxy = proxy
         self.port = free_port()
         self.log = folder / f"{name}.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: nursery.Child | subprocess.Popen[bytes] | None = None
         self.lock = asyncio.Lock()
         """Whoever does something to the process holds it."""
         self._environ = {**os.environ, **environ}
 
     def start(self) -> None:
         """Start the process; it serves once `ready`."""
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [*COMMAND, "serve", "--port", str(self.port)],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env=self._environ,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - a prctl only
-            )
+        self.process = nursery.start(("serve", "--port", str(self.port)), self._environ, self.log)
 
     @property
     def alive(self) -> bool:

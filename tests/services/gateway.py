@@ -9,7 +9,6 @@ import os
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from typing import Any
 
 import httpx2
 
+from tests.services import nursery
 from tests.services.postgres import free_port
 from tollbridge.demo.fake_upstream import FakeUpstream
 
@@ -69,9 +69,10 @@ class Gateway:
         self.database = folder / "data" / "tollbridge.db"
         self.log = folder / "serve.log"
         self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: nursery.Child | subprocess.Popen[bytes] | None = None
         # One pretend vendor is told to fail in every way: the next test is to find it in good standing.
-        parked = {"TOLLBRIDGE_PARK_ACCOUNTS": "false"}
+        # Limits are to be seen at once; tests/faults/test_queue.py waits.
+        parked = {"TOLLBRIDGE_PARK_ACCOUNTS": "false", "TOLLBRIDGE_QUEUE_WAIT_S": "0"}
         self._environ = {**os.environ, **parked, **(environ or {})}
 
     @property
@@ -81,14 +82,7 @@ class Gateway:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a `tollbridge` command on this gateway's database to its end."""
-        return subprocess.run(
-            [*_COMMAND, *words, "--database", f"sqlite:///{self.database}"],
-            capture_output=True,
-            text=True,
-            env=self._environ,
-            check=False,
-            timeout=60,
-        )
+        return nursery.run((*words, "--database", f"sqlite:///{self.database}"), self._environ)
 
     def apply(self, text: str, *flags: str) -> str:
         """Apply a configuration and return the report; fails the test when it is refused."""
@@ -100,18 +94,8 @@ class Gateway:
 
     def start(self) -> None:
         """Start to serve and wait until it is ready."""
-        with self.log.open("ab") as out:
-            self.process = subprocess.Popen(
-                [
-                    *_COMMAND,
-                    *("serve", "--port", str(self.port)),
-                    *("--database", f"sqlite:///{self.database}"),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env=self._environ,
-            )
+        words = ("serve", "--port", str(self.port), "--database", f"sqlite:///{self.database}")
+        self.process = nursery.start(words, self._environ, self.log)
         self._wait_ready()
 
     def _wait_ready(self) -> None:
@@ -121,7 +105,7 @@ class Gateway:
             with contextlib.suppress(httpx2.TransportError):
                 if httpx2.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
                     return
-            time.sleep(0.05)
+            time.sleep(0.01)
         raise AssertionError(f"the gateway did not come up:\n{self.log.read_text()[-2000:]}")
 
     def kill(self) -> None:
@@ -174,9 +158,6 @@ class Gateway:
         return httpx2.AsyncClient(
             base_url=self.url, headers=headers, trust_env=False, timeout=60, **options
         )
-
-
-_COMMAND = (sys.executable, "-m", "tollbridge.cli")
 
 
 @asynccontextmanager
