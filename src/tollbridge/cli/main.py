@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from tollbridge import __version__
+from tollbridge.cli.account import account
 from tollbridge.cli.backup import backup, restore
 from tollbridge.cli.jobs import jobs
 from tollbridge.cli.ledger import ledger
@@ -140,6 +141,7 @@ def migrate(config: Path | None, database: str | None) -> None:
     click.echo("the schema is current")
 
 
+main.add_command(account)
 main.add_command(backup)
 main.add_command(jobs)
 main.add_command(ledger)
