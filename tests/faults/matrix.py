@@ -12,8 +12,10 @@ from typing import Final
 from tollbridge.core.errors import Kind
 from tollbridge.relay.effects import Scope, Trouble
 
-# Events of a stream of each protocol before its first text.
+# Events of a stream of each protocol before its first text; of the Responses API, an item that begins
+# is content already.
 _BEFORE_TEXT: Final = {"chat": 1, "responses": 4, "messages": 3, "gemini": 0}
+_BEFORE_CONTENT: Final = {**_BEFORE_TEXT, "responses": 2}
 SAID_TOKENS: Final = 3
 """Words that the client has seen where a stream breaks after content."""
 
@@ -124,7 +126,7 @@ def _worded(words: Mapping[str, str], **more: object) -> Script:
 
 
 def _at_start(name: str, **more: object) -> Script:
-    return Script(lambda wire: {name: _BEFORE_TEXT[wire], **more})
+    return Script(lambda wire: {name: _BEFORE_CONTENT[wire], **more})
 
 
 def _late(name: str, **more: object) -> Script:
@@ -231,8 +233,9 @@ _IN_A_200 = (
     Fault(name="200_error", what="200 with an error as its JSON.",
           make=Page(200, _JSON, _ERROR), outcomes=("status_500",)),
     Fault(name="200_empty", what="200 with an answer in which nothing is said.",
-          make=Script(lambda _wire: {"empty": True, "usage": "none", "no_done": True}),
-          outcomes=("empty",), wires=_STREAMED),
+          make=Script(lambda _wire: {"empty": True, "usage": "none", "no_finish": True,
+                                     "no_done": True}),
+          outcomes=("empty",), wires=("chat", "gemini")),
     Fault(name="200_no_body", what="200 without a byte.",
           make=Page(200, _JSON, b""), outcomes=("empty", "status_500")),
     Fault(name="200_not_json", what="200 with what is no JSON.",
@@ -244,15 +247,15 @@ _IN_A_200 = (
           wires=_STREAMED, outcomes=("status_500", "status_503")),
     Fault(name="event_rate", what="200, then an error event that speaks of a rate.",
           make=Script(lambda wire: {**_worded(_RATE).of(wire),
-                                    "error_event_after": _BEFORE_TEXT[wire]}),
-          modes=(STREAM,), wires=_STREAMED, heard=Kind.PROVIDER_RATE_LIMITED, held=BRIEF,
+                                    "error_event_after": _BEFORE_CONTENT[wire]}),
+          modes=(STREAM,), wires=("chat", "responses", "messages"), heard=Kind.PROVIDER_RATE_LIMITED, held=BRIEF,
           outcomes=("status_429",)),
     Fault(name="event_overloaded", what="200, then an error event that speaks of overload.",
           make=_at_start("error_event_after", error_kind="overloaded_error"), modes=(STREAM,),
           wires=("chat", "responses", "messages"), held=OVERLOAD, outcomes=("status_529",)),
     Fault(name="event_late", what="An error event after content.",
           make=_late("error_event_after", tokens=9), modes=(STREAM,), wires=_STREAMED,
-          heard=None, elsewhere=False, outcomes=()),
+          heard=None, elsewhere=False, held=None, outcomes=()),
 )  # fmt: skip
 _BROKEN = (
     Fault(name="first_byte", what="No first byte within the deadline.",
@@ -263,17 +266,17 @@ _BROKEN = (
           heard=Kind.UPSTREAM_TIMEOUT, outcomes=("idle_timeout",)),
     Fault(name="stall_late", what="A stream goes silent after content.",
           make=_late("pause_after", tokens=9, pause_ms=60_000), modes=(STREAM,), wires=_STREAMED,
-          heard=None, elsewhere=False, outcomes=()),
+          heard=None, elsewhere=False, held=None, outcomes=()),
     Fault(name="cut_unanswered", what="The connection closes without an answer.",
           make=Raw(b""), outcomes=("closed_early",)),
     Fault(name="cut", what="The connection closes in the middle, before content.",
           make=Raw(_OK + b"content-length: 100\r\n\r\n{"), outcomes=("closed_early",)),
     Fault(name="cut_late", what="A stream is cut after content.",
           make=_late("cut_after", tokens=9), modes=(STREAM,), wires=_STREAMED,
-          heard=None, elsewhere=False, outcomes=()),
+          heard=None, elsewhere=False, held=None, outcomes=()),
     Fault(name="unfinished", what="A stream ends after content and never says that it is finished.",
           make=Script(lambda _wire: {"tokens": SAID_TOKENS, "no_finish": True, "no_done": True}),
-          modes=(STREAM,), wires=_STREAMED, heard=None, elsewhere=False, outcomes=()),
+          modes=(STREAM,), wires=_STREAMED, heard=None, elsewhere=False, held=None, outcomes=()),
     Fault(name="not_http", what="An answer that is no HTTP.",
           make=Raw(b"SSH-2.0-server\r\n\r\n"), outcomes=("protocol_error",)),
     Fault(name="bad_chunks", what="A chunked answer whose chunks do not add up.",

@@ -4,6 +4,15 @@ import pytest
 
 from tollbridge.core.errors import Kind
 from tollbridge.protocols.facts import UpstreamFault
+from tollbridge.relay.effects import (
+    FAILING,
+    LIMIT_S,
+    MODEL_GONE,
+    OVERLOADED,
+    PROXY_DOWN,
+    QUARANTINED,
+    rate_limited,
+)
 from tollbridge.relay.verdicts import of_complaint, of_empty, of_failure, of_status
 from tollbridge.upstreams.complaints import UpstreamComplaint
 from tollbridge.upstreams.failures import Reason, UpstreamFailure
@@ -156,3 +165,66 @@ def test_what_is_not_the_clients_fault_says_nothing_of_the_upstream(status):
         status, UpstreamComplaint("secret words", "type", "code", "param"), None
     ).error
     assert (error.message, error.code, error.param) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "complaint", "effect"),
+    [
+        (401, UpstreamComplaint(), QUARANTINED),
+        (402, UpstreamComplaint(), QUARANTINED),
+        (403, UpstreamComplaint("no"), QUARANTINED),
+        (403, UpstreamComplaint(), FAILING),
+        (404, UpstreamComplaint("model: claude-9", "not_found_error"), MODEL_GONE),
+        (404, UpstreamComplaint("gone", code="model_not_found"), MODEL_GONE),
+        (400, UpstreamComplaint("gone", code="model_not_found"), MODEL_GONE),
+        (403, UpstreamComplaint("no access to model", "permission_error", "model_not_found"), MODEL_GONE),
+        (404, UpstreamComplaint("Invalid URL (POST /v1/v1/responses)"), FAILING),
+        (404, UpstreamComplaint(), FAILING),
+        (404, UpstreamComplaint("no", "PERMISSION_DENIED"), QUARANTINED),
+        (400, UpstreamComplaint("no", code="invalid_api_key"), QUARANTINED),
+        (429, UpstreamComplaint("no", code="insufficient_quota"), QUARANTINED),
+        (408, PLAIN, FAILING),
+        (409, PLAIN, FAILING),
+        (500, PLAIN, FAILING),
+        (503, PLAIN, FAILING),
+        (529, PLAIN, OVERLOADED),
+        (400, PLAIN, None),
+        (413, PLAIN, None),
+    ],
+)  # fmt: skip
+def test_what_a_refusal_does_to_the_account(status, complaint, effect):
+    assert of_status(status, complaint, None).effect == effect
+
+
+@pytest.mark.parametrize(
+    ("reset", "body", "header", "held_s", "told_s"),
+    [
+        (None, None, None, LIMIT_S, 5),
+        (None, 41, None, 41.0, 41),
+        (90.2, 41, None, 90.2, 91),
+        (90.0, None, b"90", 90.0, 90),
+        (10_000.0, None, b"Wed, 21 Oct 2026 07:28:00 GMT", 10_000.0, 120),
+        (0.0, None, None, 1.0, 1),
+    ],
+)
+def test_the_account_and_the_client_hear_of_the_same_end_of_a_limit(
+    reset, body, header, held_s, told_s
+):
+    verdict = of_status(429, UpstreamComplaint("slow down", retry_after_s=body), header, reset)
+    assert verdict.effect == rate_limited(held_s)
+    assert verdict.error.retry_after_s == told_s
+
+
+def test_what_a_model_cannot_do_is_the_clients_affair_and_holds_nothing_against_the_account():
+    complaint = UpstreamComplaint("This model is only supported in v1/responses", param="model")
+    verdict = of_status(404, complaint, None)
+    assert (verdict.error.kind, verdict.elsewhere) == (Kind.UPSTREAM_BAD_REQUEST, False)
+    assert verdict.effect is None
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_what_a_failed_connection_does_to_the_account(reason):
+    special = {
+        Reason.PROXY_FAILED: PROXY_DOWN, Reason.REPLY_TOO_LARGE: None, Reason.TOTAL_TIMEOUT: None,
+    }  # fmt: skip
+    assert of_failure(UpstreamFailure(reason)).effect == special.get(reason, FAILING)

@@ -124,3 +124,52 @@ def test_what_is_about_our_account(complaint):
 )
 def test_what_is_not(complaint):
     assert not complaint.about_account
+
+
+@pytest.mark.parametrize(
+    ("complaint", "about"),
+    [
+        (UpstreamComplaint(code="model_not_found"), True),
+        (UpstreamComplaint(code="DeploymentNotFound"), True),
+        (UpstreamComplaint(kind="not_found_error", code="model_decommissioned"), True),
+        (UpstreamComplaint("model: claude-9", "not_found_error"), True),
+        (UpstreamComplaint("models/gemini-9 is not found for API version v1beta"), True),
+        (UpstreamComplaint("Invalid URL (POST /v1/v1/responses)"), False),
+        (UpstreamComplaint("No such File object: file-abc", param="id"), False),
+        (UpstreamComplaint(), False),
+    ],
+)
+def test_what_is_about_a_model_that_is_not_there(complaint, about):
+    assert complaint.about_model == about
+    assert not complaint.about_account
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "input_image is not supported with this model",
+        "This model is only supported in v1/responses and not in v1/chat/completions.",
+        "This is not a chat model and thus not supported in the v1/chat/completions endpoint.",
+    ],
+)
+def test_what_a_model_cannot_do(message):
+    assert UpstreamComplaint(message).about_ability
+
+
+@pytest.mark.parametrize(
+    ("value", "wait_s"),
+    [
+        (41, 41),
+        (40.2, 41),
+        (0, 0),
+        (True, None),
+        (-1, None),
+        ("7", None),
+        (1e300, None),
+        (None, None),
+    ],
+)
+def test_a_limit_of_a_subscription_says_in_its_body_when_it_ends(value, wait_s):
+    body = {"error": {"type": "usage_limit_reached", "message": "m", "resets_in_seconds": value}}
+    complaint = read_complaint(msgspec.json.encode(body))
+    assert (complaint.kind, complaint.retry_after_s) == ("usage_limit_reached", wait_s)

@@ -4,6 +4,7 @@ One table (errors.md, "Rules"): an upstream's 401 or 402 is a fault of the accou
 client's, everything else is tried elsewhere. Pure.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -78,9 +79,11 @@ def of_status(
 
     `reset_s`: after how many seconds a limit is over, as far as the upstream said so.
     """
-    ours = complaint.about_account
+    ours = complaint.about_account or complaint.lacks_model
     if (status == _TOO_MANY or complaint.about_rate) and not ours:
-        wait_s = _seconds(retry_after, complaint.retry_after_s)
+        if reset_s is None and complaint.retry_after_s is not None:
+            reset_s = float(complaint.retry_after_s)
+        wait_s = _seconds(retry_after, reset_s)
         error = ApiError(Kind.PROVIDER_RATE_LIMITED, retry_after_s=wait_s)
         return Verdict("status_429", error, elsewhere=True, effect=rate_limited(reset_s))
     clients = status in _CLIENT_FAULTS or (status == _NOT_FOUND and complaint.about_ability)
@@ -94,13 +97,15 @@ def of_status(
 def _effect_of(status: int, complaint: UpstreamComplaint) -> Effect:
     if status == _OVERLOADED:
         return OVERLOADED
+    if complaint.lacks_model:
+        return MODEL_GONE
     if complaint.about_account:
         return QUARANTINED
-    # A refusal that is a bare page comes from something on the way, not from the vendor.
-    told = bool(complaint.message)
-    if status == _NOT_FOUND and told:
+    # Where another thing is missing, or the whole path, it is not the model that others ask for.
+    if status == _NOT_FOUND and complaint.about_model:
         return MODEL_GONE
-    if status in _REFUSALS and (told or status != _FORBIDDEN):
+    # A refusal that is a bare page comes from something on the way, not from the vendor.
+    if status in _REFUSALS and (complaint.message or status != _FORBIDDEN):
         return QUARANTINED
     return FAILING
 
@@ -136,9 +141,12 @@ def _client_fault(status: int, complaint: UpstreamComplaint) -> ApiError:
     )
 
 
-def _seconds(retry_after: bytes | None, said_s: int | None) -> int:
+def _seconds(retry_after: bytes | None, reset_s: float | None) -> int:
+    """Return when the client may come again: as the header says, else when the limit is over."""
     if retry_after and retry_after.isdigit():
         said_s = int(retry_after[:6])
-    if said_s is None:
+    elif reset_s is not None:
+        said_s = math.ceil(reset_s)
+    else:
         return _RETRY_AFTER_DEFAULT_S
     return max(1, min(said_s, _RETRY_AFTER_MAX_S))

@@ -4,6 +4,7 @@ They agree in `error.message`; OpenAI and Anthropic name a `type`, Gemini a `sta
 (protocols.md 8.1).
 """
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -30,12 +31,10 @@ _ACCOUNT_CODES = frozenset(
         "UNAUTHENTICATED",
         # Google's word for a place or a plan from which it may not be used.
         "FAILED_PRECONDITION",
-        # We sell the model, so it is the account that does not have it.
-        "model_not_found",
-        "model_decommissioned",
-        "DeploymentNotFound",
     }
 )
+_MODEL_CODES = frozenset({"model_not_found", "model_decommissioned", "DeploymentNotFound"})
+_MODEL_WORDS = re.compile(r"\bmodels?\b|\bdeployment\b", re.IGNORECASE)
 _RATE_CODES = frozenset(
     {
         "rate_limit_exceeded",
@@ -43,6 +42,8 @@ _RATE_CODES = frozenset(
         "RateLimitReached",
         "RATE_LIMIT_EXCEEDED",
         "RESOURCE_EXHAUSTED",
+        # A subscription's window is used up.
+        "usage_limit_reached",
     }
 )
 _CONTEXT_CODES = frozenset({"context_length_exceeded", "model_context_window_exceeded"})
@@ -51,7 +52,11 @@ _CONTEXT_WORDS = re.compile(
     r"|token count\b.{0,40}\bexceeds the maximum",
     re.IGNORECASE,
 )
-_ABILITY_WORDS = re.compile(r"\bnot supported (?:in|with|by|on|for) this model\b", re.IGNORECASE)
+_ABILITY_WORDS = re.compile(
+    r"\bnot supported (?:in|with|by|on|for) this model\b"
+    r"|\bnot supported in the v1/\S+ endpoint\b|\bonly supported in v1/",
+    re.IGNORECASE,
+)
 # What an error is worth as a status where none came with it.
 _STATUSES = {
     **dict.fromkeys(_RATE_CODES, 429),
@@ -70,6 +75,7 @@ _STATUSES = {
     "DEADLINE_EXCEEDED": 504,
     "overloaded_error": 529,
 }
+_WAIT_MAX_S = 999_999
 _DELAY = re.compile(r"([0-9]{1,6})(?:\.[0-9]{1,9})?s")
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _PARAM = re.compile(r"[A-Za-z0-9_.\[\]-]{1,100}")
@@ -84,7 +90,7 @@ class UpstreamComplaint:
     code: str | None = None
     param: str | None = None
     retry_after_s: int | None = None
-    """What the body itself says of when to come again (Gemini's RetryInfo)."""
+    """What the body itself says of when to come again: Gemini's RetryInfo, a subscription's window."""
 
     @property
     def about_account(self) -> bool:
@@ -95,6 +101,19 @@ class UpstreamComplaint:
         if self.code in _ACCOUNT_CODES or self.kind in _ACCOUNT_CODES:
             return True
         return self.retry_after_s is None and bool(_ACCOUNT_WORDS.search(self.message))
+
+    @property
+    def lacks_model(self) -> bool:
+        """Whether the vendor does not have the model, or not for this account, whatever the status.
+
+        We sell it, so that is no affair of the client's.
+        """
+        return self.code in _MODEL_CODES or self.kind in _MODEL_CODES
+
+    @property
+    def about_model(self) -> bool:
+        """Whether it says or speaks of a model; where something is not found, it is the model."""
+        return self.lacks_model or bool(_MODEL_WORDS.search(self.message))
 
     @property
     def about_rate(self) -> bool:
@@ -142,7 +161,7 @@ def from_fields(error: dict[str, Any]) -> UpstreamComplaint:
         kind=_word(error.get("type"), _CODE) or _word(error.get("status"), _CODE),
         code=_word(error.get("code"), _CODE) or _word(_detail(error, "reason"), _CODE),
         param=_word(error.get("param"), _PARAM),
-        retry_after_s=_seconds(_detail(error, "retryDelay")),
+        retry_after_s=_wait(error),
     )
 
 
@@ -153,6 +172,14 @@ def _detail(error: dict[str, Any], name: str) -> object:
         if isinstance(detail, dict) and detail.get(name):
             return detail[name]
     return None
+
+
+def _wait(error: dict[str, Any]) -> int | None:
+    """Return the seconds until a limit ends, in Google's words or in those of a subscription."""
+    said = error.get("resets_in_seconds")
+    if isinstance(said, int | float) and not isinstance(said, bool) and 0 <= said <= _WAIT_MAX_S:
+        return math.ceil(said)
+    return _seconds(_detail(error, "retryDelay"))
 
 
 def _seconds(delay: object) -> int | None:
