@@ -29,6 +29,7 @@ from tollbridge.edge.config import EdgeConfig
 from tollbridge.edge.limits import Limits as EdgeLimits
 from tollbridge.edge.limits import Load
 from tollbridge.edge.protocol import make_protocol
+from tollbridge.identity.access_tokens import TokenStore
 from tollbridge.identity.keys import KeyStore
 from tollbridge.notify.alarms import Alarms
 from tollbridge.notify.operators import Operators
@@ -90,6 +91,7 @@ class Gateway:
         self._stored: Stored
         self._api: Any
         self._keys: KeyStore
+        self._access_tokens: TokenStore
         self._client: Http1Client
         self._watcher: Watcher
         self._counters = _open_counters(settings.redis_url)
@@ -113,6 +115,7 @@ class Gateway:
         settings = self._settings
         ledger = await self._node.open(self.metrics, self._broken)
         self._keys = KeyStore(self._engine, self._secrets)
+        self._access_tokens = TokenStore(self._engine, self._secrets)
         self._watcher = Watcher(
             self._engine,
             lambda: load_snapshot(self._engine, self._secrets),
@@ -146,7 +149,9 @@ class Gateway:
         self._api = make_api(
             ApiServices(
                 engine=self._engine,
+                secrets=self._secrets,
                 keys=self._keys,
+                access_tokens=self._access_tokens,
                 snapshot=lambda: self._world.snapshot,
                 ready=lambda: ledger.ready,
                 draining=lambda: self._leaving,
@@ -194,6 +199,7 @@ class Gateway:
         await self._bindings.stop()
         await self._node.stop(_STOP_WRITER_S)
         await self._alarms.stop()
+        await self._access_tokens.stop()
         await self._engine.dispose()
         if self._siblings:
             await self._siblings.stop()
@@ -239,6 +245,7 @@ class Gateway:
         # The edge asks for this tuple at every request and goes by its identity.
         self._networks = tuple(ip_network(text) for text in snapshot.site.trusted_proxies)
         self._keys.clear()
+        self._access_tokens.clear()
 
     def _refresh_gauges(self) -> None:
         oldest_ms = self._node.oldest_hold_ms()

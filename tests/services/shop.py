@@ -22,6 +22,7 @@ from tollbridge.catalog.loader import load_snapshot
 from tollbridge.core.clock import new_id, new_tid
 from tollbridge.core.metrics import Metrics
 from tollbridge.core.secrets import Secrets
+from tollbridge.identity.access_tokens import TokenStore
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.protocols.usage import Usage
 from tollbridge.storage.engine import open_engine
@@ -274,7 +275,9 @@ async def open_shop(engine: AsyncEngine, secrets: Secrets) -> Shop:
     snapshot = await load_snapshot(engine, secrets)
     services = ApiServices(
         engine=engine,
+        secrets=secrets,
         keys=KeyStore(engine, secrets),
+        access_tokens=TokenStore(engine, secrets),
         snapshot=lambda: snapshot,
         ready=lambda: True,
         draining=lambda: False,

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from tollbridge.api import balance, billing_compat, fallback, models, operations, receipts
+from tollbridge.api.admin.app import Divided, make_admin
 from tollbridge.api.cors import CrossOrigin
 from tollbridge.api.services import ApiServices
 from tollbridge.api.traced import Traced
@@ -25,4 +26,5 @@ def make_api(services: ApiServices) -> ASGIApp:
     fallback.install(app)
     for part in (operations, models, balance, receipts, billing_compat):
         app.include_router(part.router)
-    return Traced(CrossOrigin(app))
+    # Pages of other origins have no business with the control plane.
+    return Traced(Divided(make_admin(services), CrossOrigin(app)))

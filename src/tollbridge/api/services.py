@@ -7,6 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.catalog.snapshot import Snapshot
 from tollbridge.core.metrics import Metrics
+from tollbridge.core.secrets import Secrets
+from tollbridge.identity.access_tokens import TokenStore
 from tollbridge.identity.keys import KeyStore
 
 
@@ -21,7 +23,9 @@ class ApiServices:
     """
 
     engine: AsyncEngine
+    secrets: Secrets
     keys: KeyStore
+    access_tokens: TokenStore
     snapshot: Callable[[], Snapshot]
     ready: Callable[[], bool]
     draining: Callable[[], bool]
