@@ -33,7 +33,8 @@ demo: $(VENV)/.runtime
 
 test: setup
 	@$(BIN)/python tools/system_packages.py
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not long" $(PYTEST_ARGS)
+	@TMPDIR=$$($(BIN)/python tools/scratch.py) \
+		$(BIN)/python -m pytest -n $(WORKERS) -m "not long" $(PYTEST_ARGS)
 
 chaos: setup
 	@$(BIN)/python tools/system_packages.py
