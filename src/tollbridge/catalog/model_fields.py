@@ -6,6 +6,7 @@ from types import MappingProxyType
 from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.plan import ImagePlan, ModelPlan, PricePlan, TierPlan
 from tollbridge.protocols.abilities import EFFORTS
+from tollbridge.protocols.endpoints import can_be_sold, is_endpoint
 from tollbridge.protocols.usage import TOKEN_BUCKETS
 
 ITEMS = ("request", "second", "character", "web_search")
@@ -14,6 +15,7 @@ MODEL_FIELDS = (
     *(*TOKEN_BUCKETS, *ITEMS, "tiers", "image"),
 )
 
+_ENDPOINT_FIELDS = frozenset({"name", "context", "max_output", "request"})
 _TOKENS_MAX = 100_000_000
 _COUNT_MAX = 1_000_000
 # $100,000 a million tokens or an item: with the bounds on tokens and multipliers, no charge can
@@ -24,11 +26,14 @@ _NAME_MAX = 256
 
 def read_model(fields: Fields) -> ModelPlan:
     """Return the plan of one [[model]]; FileError with line and reason."""
+    name = _name(fields)
+    # An endpoint has no tokens; where they are asked for, one will do.
+    tokens = 1 if is_endpoint(name) else None
     return ModelPlan(
         line=fields.line,
-        name=_name(fields),
-        context=fields.integer("context", None, 1, _TOKENS_MAX),
-        max_output=fields.integer("max_output", None, 1, _TOKENS_MAX),
+        name=name,
+        context=fields.integer("context", tokens, 1, _TOKENS_MAX),
+        max_output=fields.integer("max_output", tokens, 1, _TOKENS_MAX),
         price=_price(fields),
         sizes=fields.texts("sizes", ()),
         n_max=fields.integer("n_max", 0, 0, _COUNT_MAX),
@@ -58,7 +63,21 @@ def check_pattern(fields: Fields, field: str, name: str) -> None:
 def _name(fields: Fields) -> str:
     name = fields.text("name", longest=_NAME_MAX)
     check_pattern(fields, "name", name)
+    if is_endpoint(name):
+        _check_endpoint(fields, name)
     return name
+
+
+def _check_endpoint(fields: Fields, name: str) -> None:
+    """Refuse a name that no endpoint has, and any other way of selling one than by the call."""
+    if not can_be_sold(name):
+        reason = "no endpoint has this name, and a model's name does not begin with /; see docs/channels.md"
+        raise fields.error("name", reason)
+    for field in MODEL_FIELDS:
+        if field in fields and field not in _ENDPOINT_FIELDS:
+            raise fields.error(field, f"{field}: an endpoint is sold by request alone")
+    if "request" not in fields:
+        raise fields.error("", 'an endpoint needs request, its price a call; "0" when it is free')
 
 
 def _price(fields: Fields) -> PricePlan | None:

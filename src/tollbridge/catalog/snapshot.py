@@ -13,6 +13,7 @@ from tollbridge.catalog.name_map import NameMap, sent_name
 from tollbridge.catalog.prices import Price
 from tollbridge.core.errors import Profile, Surface
 from tollbridge.core.money import Multiplier
+from tollbridge.protocols.endpoints import is_endpoint
 
 _NEAREST_MAX = 3
 _NEAREST_LIKENESS = 0.6
@@ -104,8 +105,14 @@ class Channel:
     requires_telegram: bool = False
 
     def serves(self, model: str) -> bool:
-        """Tell whether the channel's list names the model, exactly or by a wildcard."""
-        return model in self.models or (bool(self.wildcards) and model.startswith(self.wildcards))
+        """Tell whether the channel's list names the model, exactly or by a wildcard.
+
+        Endpoints are sold by names of their own: the plain wildcard means models alone.
+        """
+        wildcards = self.wildcards
+        if is_endpoint(model):
+            wildcards = tuple(filter(None, wildcards))
+        return model in self.models or (bool(wildcards) and model.startswith(wildcards))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +174,10 @@ class Snapshot:
         exact = self.models.get(name)
         if exact is not None:
             return exact
+        # The plain wildcard, which is the last, is none for endpoints.
+        plain = not is_endpoint(name)
         for length in self._lengths:
-            found = self._wildcards.get(name[:length])
+            found = self._wildcards.get(name[:length]) if length or plain else None
             if found is not None:
                 return found
         return None
@@ -188,7 +197,13 @@ class Snapshot:
 
     def _listed(self, channel: Channel) -> tuple[str, ...]:
         exact = {name for name in self.models if not name.endswith("*") and channel.serves(name)}
-        return tuple(sorted(name for name in exact | channel.models if self._is_priced(name)))
+        return tuple(
+            sorted(
+                name
+                for name in exact | channel.models
+                if self._is_priced(name) and not is_endpoint(name)
+            )
+        )
 
     def _is_priced(self, name: str) -> bool:
         model = self.model(name)

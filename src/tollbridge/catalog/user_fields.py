@@ -10,6 +10,7 @@ from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.limit_fields import BUDGET_FIELDS, LIMIT_FIELDS, read_budget, read_limits
 from tollbridge.catalog.model_fields import check_pattern
 from tollbridge.catalog.plan import KeyPlan, UserPlan
+from tollbridge.protocols.endpoints import is_endpoint
 
 USER_FIELDS = (
     *("email", "role", "group", "password", "credit", "key", "telegram_id"),
@@ -131,6 +132,7 @@ def _models(fields: Fields) -> tuple[str, ...]:
     models = fields.texts("models", ())
     for model in models:
         check_pattern(fields, "models", model)
-        if model.endswith("*"):
+        # An endpoint is listed by the name that it is sold by, whatever that is.
+        if model.endswith("*") and not is_endpoint(model):
             raise fields.error("models", "models of a key are exact names, without wildcards")
     return tuple(sorted(models))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 from tollbridge.catalog.snapshot import Channel, Snapshot
+from tollbridge.protocols.endpoints import is_endpoint
 
 
 def open_channels(snapshot: Snapshot, channel_id: int | None, group: str) -> list[Channel]:
@@ -60,7 +61,7 @@ def cheapest(channels: Sequence[Channel]) -> Channel:
 
 def is_sold(snapshot: Snapshot, channel: Channel, name: str) -> bool:
     """Tell whether a call of the model `name` could be served by the channel at a price."""
-    if name.endswith("*") or not channel.serves(name):
+    if name.endswith("*") or is_endpoint(name) or not channel.serves(name):
         return False
     model = snapshot.model(name)
     return model is not None and model.price is not None

@@ -17,6 +17,7 @@ from tollbridge.demo import (
     fake_audio,
     fake_embeddings,
     fake_errors,
+    fake_files,
     fake_gemini,
     fake_images,
     fake_messages,
@@ -76,6 +77,8 @@ class Visit:
 def answered(books: Books, call: Call, body: bytes) -> Reply:
     """Return the answer to a call of any endpoint but chat, or the refusal of it."""
     path = call.path
+    if fake_files.is_kept(path):
+        return fake_files.answered(books, call, body)
     if path in {_MESSAGES, f"{_MESSAGES}/count_tokens"}:
         return _anthropic(Visit(books, call, body, ANTHROPIC))
     if found := _GEMINI.match(path):
