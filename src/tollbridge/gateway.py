@@ -33,14 +33,18 @@ from tollbridge.identity.access_tokens import TokenStore
 from tollbridge.identity.keys import KeyStore
 from tollbridge.notify.alarms import Alarms
 from tollbridge.notify.operators import Operators
+from tollbridge.relay.board import Board
 from tollbridge.relay.bound import Bound
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.pool import Pool
+from tollbridge.relay.queue import Queue
 from tollbridge.relay.realtime_door import RealtimeDoor, is_realtime
 from tollbridge.relay.routes import is_relayed
 from tollbridge.relay.stored import Stored, is_stored
 from tollbridge.relay.throttle import Throttle
+from tollbridge.relay.tokens import Tokens
+from tollbridge.relay.waiting import Bounds
 from tollbridge.relay.world import World
 from tollbridge.storage.bindings import Bindings, MemoryBindings
 from tollbridge.storage.counters import Counters
@@ -93,6 +97,7 @@ class Gateway:
         self._keys: KeyStore
         self._access_tokens: TokenStore
         self._client: Http1Client
+        self._board: Board
         self._watcher: Watcher
         self._counters = _open_counters(settings.redis_url)
         self._bindings = _open_bindings(settings.redis_url)
@@ -116,6 +121,7 @@ class Gateway:
         ledger = await self._node.open(self.metrics, self._broken)
         self._keys = KeyStore(self._engine, self._secrets)
         self._access_tokens = TokenStore(self._engine, self._secrets)
+        pool = self._open_pool()
         self._watcher = Watcher(
             self._engine,
             lambda: load_snapshot(self._engine, self._secrets),
@@ -123,14 +129,16 @@ class Gateway:
             notices=Notices(self._engine) if settings.sqlite_path is None else None,
         )
         await self._watcher.start()
+        await self._board.open(takes_over=settings.park_accounts)
         await self._counters.start()
         self._alarms.start()
         self._world.alarm = self._alarms.raise_
-        self._client = Http1Client(_upstream_limits(settings))
-        budgets, throttle = Budgets(self._engine), Throttle(self._counters, self.metrics)
-        pool = Pool(
-            asyncio.get_running_loop().time, self._alarms.raise_, parks=settings.park_accounts
+        self._world.tokens = Tokens(
+            self._engine, self._secrets, lambda: self._world.snapshot, self._alarms.raise_
         )
+        self._client = Http1Client(_upstream_limits(settings))
+        budgets = Budgets(self._engine)
+        throttle = Throttle(self._counters, self.metrics, _queue(settings))
         self._relay = Relay(
             self._world,
             ledger,
@@ -166,6 +174,19 @@ class Gateway:
         if self._siblings:
             await self._siblings.start()
 
+    def _open_pool(self) -> Pool:
+        """Make the pool, and the board that tells others of what is held in it."""
+        clock = asyncio.get_running_loop().time
+        pool = Pool(clock, self._alarms.raise_, parks=self._settings.park_accounts)
+        self._board = Board(
+            self._engine,
+            self._node.node_id,
+            pool.health,
+            clock,
+            lambda text: self._secrets.mark("account", text),
+        )
+        return pool
+
     def _start_worker(self) -> Worker:
         engine, settings, gauges = self._engine, self._settings, Counted(self.metrics)
         jobs = periodic_jobs(engine, settings, gauges)
@@ -192,8 +213,10 @@ class Gateway:
     async def close(self) -> None:
         """Settle what is queued and let go of everything."""
         await self._watcher.stop()
+        await self._board.stop()
         if self._worker is not None:
             await self._worker.stop()
+        await self._world.tokens.close()
         await self._client.close()
         await self._counters.stop()
         await self._bindings.stop()
@@ -245,6 +268,9 @@ class Gateway:
         # The edge asks for this tuple at every request and goes by its identity.
         self._networks = tuple(ip_network(text) for text in snapshot.site.trusted_proxies)
         self._keys.clear()
+        self._board.adopt(
+            account for channel in snapshot.channels.values() for account in channel.accounts
+        )
         self._access_tokens.clear()
 
     def _refresh_gauges(self) -> None:
@@ -272,6 +298,17 @@ def _node(settings: Settings, alarms: Alarms) -> Node:
     if path is not None:
         return SqliteNode(path, settings)
     return PostgresNode(settings.database, settings, alarms.raise_)
+
+
+def _queue(settings: Settings) -> Queue | None:
+    if not settings.queue_wait_s:
+        return None
+    bounds = Bounds(
+        of_user=settings.queue_user_calls,
+        in_line=settings.queue_line_calls,
+        size=settings.queue_bytes,
+    )
+    return Queue(asyncio.get_running_loop(), settings.queue_wait_s, bounds)
 
 
 def _operators(settings: Settings) -> Operators:

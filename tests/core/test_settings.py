@@ -52,6 +52,10 @@ DEFAULTS = {
     "shutdown_grace_s": 60,
     "max_attempts": 3,
     "park_accounts": True,
+    "queue_wait_s": 8,
+    "queue_user_calls": 64,
+    "queue_line_calls": 256,
+    "queue_bytes": 268435456,
     "slice_tokens": 2048,
     "node_beat_s": 5,
     "node_dead_s": 30,
@@ -222,7 +226,7 @@ def test_every_setting_is_described(name):
 
 def test_figures_have_their_unit_in_the_name():
     plain = {"port", "smtp_port", "workers", "work", "max_headers", "upstream_pool_idle"}
-    plain |= {"hold_share", "max_attempts", "park_accounts"}
+    plain |= {"hold_share", "max_attempts", "park_accounts", "queue_user_calls", "queue_line_calls"}
     for name, default in DEFAULTS.items():
         if isinstance(default, int) and name not in plain:
             assert name.endswith(("_s", "_bytes", "_tokens", "_nano"))

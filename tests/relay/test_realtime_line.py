@@ -11,8 +11,9 @@ from tollbridge.catalog.name_map import NameMap
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.metrics import Metrics
 from tollbridge.core.settings import Settings
+from tollbridge.relay.choice import Choice
 from tollbridge.relay.pool import Pool
-from tollbridge.relay.realtime_line import Lines, accounts_of
+from tollbridge.relay.realtime_line import Lines, accounts_of, serving
 from tollbridge.relay.throttle import Throttle
 from tollbridge.storage.counters_memory import MemoryCounters
 
@@ -33,7 +34,9 @@ def call_to(*accounts: Any, headers: dict[bytes, bytes] | None = None) -> Any:
 def lines(**values: Any) -> Lines:
     metrics = Metrics()
     pool = Pool(time.monotonic, lambda *_: None)
-    return Lines(Settings(**values), metrics, Throttle(MemoryCounters(), metrics), pool)
+    settings, throttle = Settings(**values), Throttle(MemoryCounters(), metrics)
+    choice = Choice(pool, throttle, metrics, time.monotonic, settings.max_attempts, serving)
+    return Lines(settings, choice)
 
 
 async def test_the_best_account_is_asked_for_the_model(vendors):

@@ -121,6 +121,18 @@ class Settings(BaseSettings):
     max_attempts: int = Field(
         3, ge=1, le=20, description="Accounts tried for one call before it fails."
     )
+    queue_wait_s: float = Field(
+        8, ge=0, le=9, description="How long a call may wait for room, in seconds; 0: not at all."
+    )
+    queue_user_calls: int = Field(
+        64, ge=1, le=100_000, description="Calls of one user that may wait for room at a time."
+    )
+    queue_line_calls: int = Field(
+        256, ge=1, le=100_000, description="Calls that may wait for room in one line at a time."
+    )
+    queue_bytes: int = Field(
+        268_435_456, ge=1024, le=1 << 40, description="Bodies of waiting calls in all, in bytes."
+    )
     park_accounts: bool = Field(
         True, description="Leave accounts that fail or are limited out for a while."
     )

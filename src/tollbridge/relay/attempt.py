@@ -1,33 +1,29 @@
-"""Owns the tries of one call: which account next, one try at it, and what a failure means.
+"""Owns the tries of one call: one account after the other until one answers, and what came of each.
 
 Fails over until there is content, never after it (architecture.md, "One request", step 5). It
 moves no money.
 """
 
 import asyncio
-import math
 from collections.abc import Callable, Mapping
 
 from tollbridge.billing.ledger import Ledger
 from tollbridge.catalog.snapshot import Account
 from tollbridge.core.clock import now_ms
-from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.settings import Settings
 from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.relay.call import Call
+from tollbridge.relay.choice import Choice
 from tollbridge.relay.counting import CANNOT_COUNT, Counting
-from tollbridge.relay.dialects import Task
+from tollbridge.relay.dialects import Errand, Task
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
 from tollbridge.relay.overrides import override
-from tollbridge.relay.own_names import in_clients_words
-from tollbridge.relay.pool import Pool
 from tollbridge.relay.slices import cover
-from tollbridge.relay.sticky import session_of
 from tollbridge.relay.stream import End, StreamPump
-from tollbridge.relay.throttle import Throttle, has_limits
+from tollbridge.relay.tokens import OAUTH
 from tollbridge.relay.verdicts import (
     Verdict,
     of_complaint,
@@ -36,6 +32,7 @@ from tollbridge.relay.verdicts import (
     of_status,
     of_words,
 )
+from tollbridge.relay.world import World
 from tollbridge.upstreams.complaints import UpstreamComplaint, read_complaint
 from tollbridge.upstreams.failures import UpstreamFailure
 from tollbridge.upstreams.http1 import Http1Client
@@ -45,7 +42,6 @@ from tollbridge.upstreams.resets import reset_s
 _OK = 200
 _JSON = b"application/json"
 _TOO_MANY = 429
-_RETRY_AFTER_MAX_S = 120
 
 
 class Whole:
@@ -72,12 +68,12 @@ class Attempts:
         ledger: Ledger,
         settings: Settings,
         metrics: Metrics,
-        throttle: Throttle,
-        pool: Pool,
+        choice: Choice,
+        world: World,
     ) -> None:
+        self._world = world
         self._client = client
-        self._pool = pool
-        self._throttle = throttle
+        self._choice = choice
         self._ledger = ledger
         self._settings = settings
         self._metrics = metrics
@@ -92,98 +88,40 @@ class Attempts:
 
     def must_have_account(self, call: Call) -> None:
         """Raise ApiError no_account when the channel has none to try."""
-        if not self._pool.any_left(call.channel, call.upstream_model, (), _serving(call)):
-            raise self._nobody(call, [], None)
+        self._choice.must_have_account(call)
 
     async def unary(self, call: Call) -> Whole:
         """Return the first good answer; raises ApiError when no account gave one."""
         tried: set[int] = set()
         verdict: Verdict | None = None
         while True:
-            account = await self._next(call, tried, verdict)
+            account = await self._choice.next(call, tried, verdict)
             started = self._loop.time()
             outcome = await self._try_unary(call, account)
             verdict = outcome if isinstance(outcome, Verdict) else None
-            self._note(call, account, started, verdict)
+            self._choice.note(call, account, started, verdict)
             if isinstance(outcome, Whole):
                 return outcome
-            self._go_on(call, tried, outcome)
+            self._choice.go_on(call, tried, outcome)
 
     async def stream(self, call: Call, outlet: Outlet) -> StreamPump:
         """Return the first try that has content; raises ApiError when no account gave any."""
         tried: set[int] = set()
         verdict: Verdict | None = None
         while True:
-            account = await self._next(call, tried, verdict)
+            account = await self._choice.next(call, tried, verdict)
             started = self._loop.time()
             pump = await self._try_stream(call, account, outlet)
             verdict = _judge(pump)
-            self._note(call, account, started, verdict)
+            if verdict is not None:
+                verdict = self._judged(call, account, verdict)
+            self._choice.note(call, account, started, verdict)
             if verdict is None:
                 return pump
             pump.stop()
             if pump.gone:
                 raise verdict.error
-            self._go_on(call, tried, verdict)
-
-    async def _next(self, call: Call, tried: set[int], last: Verdict | None) -> Account:
-        """Return the next account with room; one without counts as tried, but as no attempt."""
-        self._throttle.leave_account(call)
-        waits_ms: list[int] = []
-        session = session_of(call) if len(call.channel.accounts) > 1 else None
-        while True:
-            account = self._pool.next(
-                call.channel, call.upstream_model, tried, _serving(call), session
-            )
-            if account is None:
-                raise self._nobody(call, waits_ms, last)
-            tried.add(account.id)
-            wait_ms = 0
-            if has_limits(account):
-                wait_ms = await self._throttle.enter_account(call, account)
-            if not wait_ms:
-                call.account = account
-                call.bill.account_id = account.id
-                call.bill.model_sent = account.sent(call.upstream_model)
-                self._pool.health.began(account)
-                return account
-            waits_ms.append(wait_ms)
-
-    def _nobody(self, call: Call, waits_ms: list[int], last: Verdict | None) -> ApiError:
-        if last is not None:
-            return last.error
-        if waits_ms:
-            return self._throttle.full(call, min(waits_ms))
-        wait_s = self._pool.wait_s(call.channel, call.upstream_model, _serving(call))
-        retry_after_s = min(math.ceil(wait_s), _RETRY_AFTER_MAX_S) or None
-        return ApiError(
-            Kind.NO_ACCOUNT, facts={"model": call.ask.model}, retry_after_s=retry_after_s
-        )
-
-    def _go_on(self, call: Call, tried: set[int], verdict: Verdict) -> None:
-        """Return when another account may be tried; raise what the client hears when not."""
-        more = len(call.attempts) < self._settings.max_attempts and self._pool.any_left(
-            call.channel, call.upstream_model, tried, _serving(call)
-        )
-        if not verdict.elsewhere or not more:
-            raise verdict.error
-
-    def _note(self, call: Call, account: Account, started: float, verdict: Verdict | None) -> None:
-        took_ms = int((self._loop.time() - started) * 1000)
-        call.attempts.append((account.id, verdict.outcome if verdict else "ok", took_ms))
-        # What is held against an account is held by the name that is sold, mapped or not.
-        model, sent = call.upstream_model, call.bill.model_sent
-        if verdict is None:
-            self._pool.health.succeeded(account, model)
-            return
-        if verdict.error.message and sent != model:
-            verdict.error.message = in_clients_words(verdict.error.message, sent, call.ask.model)
-        self._metrics.upstream_failed(verdict.outcome)
-        if verdict.effect is not None:
-            self._pool.failed(call.channel, account, model, verdict.effect, verdict.outcome)
-        elif not verdict.elsewhere:
-            # It judged the request: that is an answer.
-            self._pool.health.succeeded(account, model)
+            self._choice.go_on(call, tried, verdict)
 
     async def _try_unary(self, call: Call, account: Account) -> "Whole | Verdict":
         errand = override(call.dialect.errand(task_of(call), account), call, account)
@@ -193,7 +131,9 @@ class Attempts:
         try:
             reply = await self._client.fetch(
                 self._outbound.target(call, account),
-                self._outbound.head(call, account, errand),
+                self._outbound.head(call, account, errand)
+                if account.auth != OAUTH
+                else await self._token_head(call, account, errand),
                 errand.body,
                 self._deadlines,
                 self._settings.max_reply_bytes,
@@ -205,7 +145,7 @@ class Attempts:
             return _guess(counting)
         if reply.status != _OK:
             complaint = read_complaint(reply.body)
-            return _refused(reply.status, complaint, headers)
+            return self._judged(call, account, _refused(reply.status, complaint, headers))
         content_type = headers.get(b"content-type", b"application/json")
         facts, answer = errand.read(reply.body, content_type)
         if facts.error is not None:
@@ -228,7 +168,9 @@ class Attempts:
         try:
             pump.call = await self._client.send(
                 self._outbound.target(call, account),
-                self._outbound.head(call, account, errand),
+                self._outbound.head(call, account, errand)
+                if account.auth != OAUTH
+                else await self._token_head(call, account, errand),
                 errand.body,
                 pump,
                 self._deadlines,
@@ -241,8 +183,19 @@ class Attempts:
         await pump.begun
         return pump
 
+    async def _token_head(self, call: Call, account: Account, errand: Errand) -> bytes:
+        """Return the head for an account that signs in; NoToken when it has nothing to show."""
+        call.token = None
+        call.token = await self._world.tokens.token(account)
+        return self._outbound.token_head(call, account, errand, call.token)
 
-def _serving(call: Call) -> Callable[[Account], bool]:
+    def _judged(self, call: Call, account: Account, verdict: Verdict) -> Verdict:
+        if account.auth != OAUTH:
+            return verdict
+        return self._world.tokens.judged(account, call.token, verdict)
+
+
+def serving(call: Call) -> Callable[[Account], bool]:
     """Return which accounts may be tried: one alone where only it knows what the call goes on from."""
     only, serves = call.only_account, call.dialect.serves
     if only is None:

@@ -18,13 +18,18 @@ from tollbridge.notify.kinds import Kind as Alert
 from tollbridge.notify.kinds import of_wallet
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.protocols.json_peek import FieldError
-from tollbridge.relay import gate
-from tollbridge.relay.attempt import Attempts
+from tollbridge.relay import gate, passthrough
+from tollbridge.relay.attempt import Attempts, serving
 from tollbridge.relay.call import Call
+from tollbridge.relay.choice import Choice
 from tollbridge.relay.counting import ESTIMATED
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.leash import Leash
+from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.outlet import Outlet
+from tollbridge.relay.passthrough import ONE_CALL, PassThrough
+from tollbridge.relay.passthrough_answer import Carriage
+from tollbridge.relay.passthrough_sender import PassThroughSender
 from tollbridge.relay.pins import HEADER, pin
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.purses import Purses
@@ -65,12 +70,14 @@ class Relay:
         self._offers = gate.Offers()
         self._reserve = Reserve(ledger, settings, Purses(budgets))
         self._throttle = throttle
-        self._attempts = Attempts(client, ledger, settings, metrics, throttle, pool)
+        choice = Choice(pool, throttle, metrics, self._loop.time, settings.max_attempts, serving)
+        self._attempts = Attempts(client, ledger, settings, metrics, choice, world)
+        self._passing = PassThroughSender(client, settings, choice, Outbound())
         self._settlement = Settlement(ledger, metrics)
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one request; nothing escapes but cancellation."""
-        dialect = match(exchange.path)
+        dialect = match(exchange.path) or passthrough.dialect_of(exchange)
         assert dialect is not None
         call = Call(exchange, new_tid(), dialect, self._loop.time())
         try:
@@ -83,21 +90,9 @@ class Relay:
             _log.error("call failed", tid=call.tid, fault=type(error).__name__, exc_info=True)
             self._refuse(call, ApiError(Kind.INTERNAL))
             return
-        settings = self._settings
-        outlet = (
-            Outlet(call, self._loop, settings.heartbeat_s, settings.checkpoint_s)
-            if call.ask.stream
-            else None
-        )
+        outlet = self._outlet(call)
         try:
-            if call.dialect.free:
-                await self._free(call)
-                return
-            await self._reserve.hold(call)
-            if outlet is None:
-                await self._unary(call)
-            else:
-                await self._stream(call, outlet)
+            await self._make(call, outlet)
         except ApiError as error:
             self._fail(call, outlet, error)
         except FieldError as error:
@@ -114,6 +109,26 @@ class Relay:
             if outlet is not None:
                 outlet.close()
 
+    async def _make(self, call: Call, outlet: Outlet | Carriage | None) -> None:
+        if call.dialect.free:
+            await self._free(call)
+            return
+        await self._reserve.hold(call)
+        if outlet is None:
+            await self._unary(call)
+        elif isinstance(outlet, Carriage):
+            await self._pass_through(call, outlet)
+        else:
+            await self._stream(call, outlet)
+
+    def _outlet(self, call: Call) -> Outlet | Carriage | None:
+        settings = self._settings
+        if isinstance(call.dialect, PassThrough):
+            return Carriage(call.exchange, settings.drain_cap_s)
+        if call.ask.stream:
+            return Outlet(call, self._loop, settings.heartbeat_s, settings.checkpoint_s)
+        return None
+
     async def _admit(self, call: Call) -> None:
         call.snapshot = self._world.snapshot
         if self._world.draining:
@@ -127,6 +142,8 @@ class Relay:
         if call.key.pin or HEADER in exchange.headers:
             pin(call)
         gate.read_body(call)
+        if isinstance(call.dialect, PassThrough):
+            passthrough.admit(call)
         self._offers.choose(call)
         await self._world.bound.follow(call)
         self._attempts.must_have_account(call)
@@ -169,6 +186,34 @@ class Relay:
             % (whole.content_type, tracing(call), settled(result.charge, result.balance)),
             whole.body,
         )
+
+    async def _pass_through(self, call: Call, carriage: Carriage) -> None:
+        """Pass an answer on that nobody reads: both gates of a short one at once, else one by one."""
+        started = self._loop.time()
+        await self._passing.send(call, carriage)
+        call.first_token_at = self._loop.time()
+        if not (carriage.streams or carriage.left):
+            result = await self._settle_whole(call, ReplyFacts(usage=ONE_CALL))
+            if result is None:
+                self._answer_error(call, self._rendered(call, ApiError(Kind.DATABASE_DOWN)))
+                return
+            lines = carriage.lines + tracing(call) + settled(result.charge, result.balance)
+            call.exchange.reply(carriage.status, lines, carriage.body)
+            return
+        await self._reserve.confirm(call)
+        if not carriage.left:
+            carriage.release(tracing(call))
+            await carriage.over
+        self._passing.must_be_complete(call, carriage, started)
+        settlement, gone = self._settlement, call.exchange.gone
+        if carriage.left:
+            settle = settlement.gone(call, ONE_CALL, 0, None)
+        else:
+            settle = settlement.complete(call, ONE_CALL, 0, None, gone=gone)
+        if await self._durable(call, settle, withhold=True) is None:
+            carriage.cut()
+        elif not carriage.left:
+            carriage.finish()
 
     async def _settle_whole(self, call: Call, facts: ReplyFacts) -> SettleResult | None:
         """Both gates of a unary call at once: nothing leaves before hold and settle are durable.
@@ -251,14 +296,16 @@ class Relay:
             self._world.alarm(Alert.OPERATOR_LOSS, of_wallet(call.purses[0]), told)
         return result
 
-    def _fail(self, call: Call, outlet: Outlet | None, error: ApiError) -> None:
+    def _fail(self, call: Call, outlet: Outlet | Carriage | None, error: ApiError) -> None:
         rendered = self._rendered(call, error)
         self._settlement.nothing(call, error, rendered.status)
         self._alarm(call, error)
-        if outlet is not None and outlet.started:
-            outlet.fail(error)
-        else:
+        if outlet is None or not outlet.started:
             self._answer_error(call, rendered)
+        elif isinstance(outlet, Carriage):
+            outlet.cut()
+        else:
+            outlet.fail(error)
 
     def _refuse(self, call: Call, error: ApiError) -> None:
         """Answer a call that was not admitted; it leaves no trace but a count."""

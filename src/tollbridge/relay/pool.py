@@ -12,6 +12,7 @@ from tollbridge.notify.kinds import Kind
 from tollbridge.relay.effects import Effect, Trouble
 from tollbridge.relay.health import Health, Standing
 from tollbridge.relay.plan import Plan
+from tollbridge.relay.retries import RetryBudget
 
 _log = get_logger(__name__)
 # Worth an operator's attention: these do not pass by themselves in seconds.
@@ -21,7 +22,7 @@ _TOLD = frozenset({Trouble.QUARANTINED, Trouble.MODEL_BLOCKED})
 class Pool:
     """Accounts, as calls get them."""
 
-    __slots__ = ("_alarm", "_parks", "_plan", "health")
+    __slots__ = ("_alarm", "_parks", "_plan", "health", "retries")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Pool:
         """
         self._parks = parks
         self.health = Health(clock)
+        self.retries = RetryBudget()
         self._plan = Plan()
         self._alarm = alarm
 

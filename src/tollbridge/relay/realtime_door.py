@@ -36,12 +36,13 @@ from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.realtime import KEY_SUBPROTOCOL, SUBPROTOCOL, error_event
 from tollbridge.relay import gate
 from tollbridge.relay.call import Call
+from tollbridge.relay.choice import Choice
 from tollbridge.relay.dialects import Asked, Dialect, Wish
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.purses import Purses
 from tollbridge.relay.realtime import Cause, Session, SessionLimits
-from tollbridge.relay.realtime_line import PLATFORM, Lines, accounts_of
+from tollbridge.relay.realtime_line import PLATFORM, Lines, accounts_of, serving
 from tollbridge.relay.realtime_tab import Tab, durable
 from tollbridge.relay.replies import header_lines
 from tollbridge.relay.reserve import make_bill
@@ -131,7 +132,8 @@ class RealtimeDoor:
         self._offers = gate.Offers()
         self._purses = Purses(budgets)
         self._throttle = throttle
-        self._lines = Lines(settings, metrics, throttle, pool)
+        choice = Choice(pool, throttle, metrics, self._loop.time, settings.max_attempts, serving)
+        self._lines = Lines(world, settings, choice)
         self._limits = SessionLimits(
             total_s=_SESSION_S,
             client_silence_s=settings.client_stall_s,
