@@ -40,14 +40,15 @@ async def receipt(request: Request, tid: str, key: Caller) -> Response:
             raise _missing(f"The call {tid} is not settled yet; ask again when it ended.") from None
     if found is None:
         raise _missing(f"There is no receipt {tid}.")
-    return answer(_shown(found))
+    return answer(receipt_fields(found))
 
 
 def _missing(message: str) -> ApiError:
     return ApiError(Kind.NOT_FOUND, message)
 
 
-def _shown(one: Receipt) -> dict[str, Any]:
+def receipt_fields(one: Receipt) -> dict[str, Any]:
+    """Return all that a receipt shows, as plain values: amounts are texts, in dollars."""
     return {
         "object": "receipt",
         "tid": one.tid,

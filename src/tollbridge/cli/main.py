@@ -20,6 +20,7 @@ from tollbridge.cli.ledger import ledger
 from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
 from tollbridge.cli.rollup import rollup
 from tollbridge.cli.secrets import secrets
+from tollbridge.cli.token import token
 from tollbridge.cli.worker import worker
 
 
@@ -148,4 +149,5 @@ main.add_command(ledger)
 main.add_command(restore)
 main.add_command(rollup)
 main.add_command(secrets)
+main.add_command(token)
 main.add_command(worker)

@@ -6,7 +6,7 @@ cursor is that row's key, plain to read and checked. Must not know what is liste
 
 import re
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -54,14 +54,15 @@ class Page(Answer, Generic[T]):
     next: str | None = Field(description="The path of the next page; null when this is the last.")
 
 
-def page(request: Request, asked: Paging, rows: Sequence[T], key: str = "id") -> dict[str, Any]:
+def page(request: Request, asked: Paging, rows: Sequence[T], key: str = "id") -> Page[T]:
     """Return a page of up to `asked.limit` + 1 rows, of which the one too many says that there are more.
 
     `key` is the attribute of a row by which the list is ordered.
     """
     items = list(rows[: asked.limit])
     more = len(rows) > asked.limit
-    return {"items": items, "next": next_link(request, getattr(items[-1], key)) if more else None}
+    link = next_link(request, getattr(items[-1], key)) if more else None
+    return Page(items=items, next=link)
 
 
 def next_link(request: Request, cursor: object) -> str:
