@@ -32,6 +32,10 @@ class Node(Protocol):
         """Begin to write; `on_broken` is called when this process must not go on."""
 
     @property
+    def node_id(self) -> int:
+        """Which row of `node` is its own."""
+
+    @property
     def epoch(self) -> int:
         """The epoch that it writes under."""
 
@@ -115,6 +119,11 @@ class SqliteNode:
             gauges.reclaimed(self.reclaimed)
             _log.warning("posted the calls of a dead process", calls=self.reclaimed)
         return ledger
+
+    @property
+    def node_id(self) -> int:
+        """The only node of a file."""
+        return _NODE_ID
 
     @property
     def epoch(self) -> int:

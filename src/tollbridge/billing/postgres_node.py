@@ -83,6 +83,11 @@ class PostgresNode:
         return self.ledger
 
     @property
+    def node_id(self) -> int:
+        """The row of `node` that this process entered; it keeps it over epochs."""
+        return self.book.node[0]
+
+    @property
     def epoch(self) -> int:
         """The epoch that this node writes under."""
         return self.book.node[1]

@@ -21,7 +21,8 @@ _CALLS_FAIL: Final = "calls fail"
 class Standing(NamedTuple):
     """What is held against an account. `model` is empty where all of them are meant.
 
-    `since_s` and `until_s` are times of the health's own clock; `reason` is for operators only.
+    `since_s` and `until_s` are times of the health's own clock; `reason` is for operators only. A
+    breaker whose time is over lets one call through and waits for what becomes of it.
     """
 
     account: Account
@@ -183,7 +184,7 @@ class Health:
         found += [standing for standing in record.parked.values() if standing.until_s > now]
         breaker = record.breaker
         if breaker is not None and breaker.open_until is not None:
-            found.append(_open(account, breaker, max(breaker.open_until, now)))
+            found.append(_open(account, breaker, breaker.open_until))
         return found
 
     def every_standing(self) -> list[Standing]:

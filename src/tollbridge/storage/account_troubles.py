@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.storage.account_tables import account_trouble
@@ -146,7 +146,9 @@ def in_force(connection: AsyncConnection, lasts: str) -> ColumnElement[bool]:
 
 
 def _living() -> ColumnElement[bool]:
-    return exists().where(node.c.id == _rows.node_id, ~node.c.dead)
+    # By another name than that by which a query around it may join the table.
+    living = node.alias("living")
+    return _rows.node_id.in_(select(living.c.id).where(~living.c.dead))
 
 
 def _row(node_id: int, held: Held) -> dict[str, Any]:
