@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.limit_fields import LIMIT_FIELDS, read_limits
 from tollbridge.catalog.model_fields import check_pattern
+from tollbridge.catalog.oauth_fields import OAUTH_FIELD, read_oauth
 from tollbridge.catalog.plan import AccountPlan, ChannelPlan
 from tollbridge.catalog.rule_fields import (
     DROP_FIELD,
@@ -31,7 +32,7 @@ CHANNEL_FIELDS = (
 )
 ACCOUNT_FIELDS = (
     *("name", "base_url", "secret", "secret_env", "weight", "priority", "compatible", "proxy"),
-    *("cost", MAPPING_FIELD, HEADERS_FIELD, PARAMS_FIELD, DROP_FIELD),
+    *("cost", MAPPING_FIELD, HEADERS_FIELD, PARAMS_FIELD, DROP_FIELD, OAUTH_FIELD),
     *LIMIT_FIELDS,
 )
 POLICIES = ("any", "claude-code", "codex")
@@ -128,7 +129,7 @@ def _account(
         line=fields.line,
         name=_name(fields),
         base_url=_base_url(fields, allow_private=allow_private),
-        secret=_secret(fields, environ),
+        secret="" if OAUTH_FIELD in fields else _secret(fields, environ),
         weight=fields.integer("weight", 1, 1, _WEIGHT_MAX),
         priority=fields.integer("priority", 0, -_PRIORITY_MAX, _PRIORITY_MAX),
         compatible=_compatible(fields, platform),
@@ -139,6 +140,7 @@ def _account(
         headers=read_headers(fields),
         params=read_params(fields),
         params_drop=read_params_drop(fields),
+        oauth=read_oauth(fields, environ, allow_private=allow_private),
     )
 
 
@@ -151,7 +153,7 @@ def _compatible(fields: Fields, platform: str) -> bool:
 
 def _secret(fields: Fields, environ: Mapping[str, str]) -> str:
     if ("secret" in fields) == ("secret_env" in fields):
-        raise fields.error("", "an account needs either secret or secret_env")
+        raise fields.error("", "an account needs either secret or secret_env, or oauth")
     if "secret" in fields:
         secret, name = fields.text("secret", longest=_SECRET_MAX), "secret"
     else:

@@ -10,6 +10,7 @@ from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.catalog.plan import AccountPlan, ChannelPlan
+from tollbridge.catalog.token_rows import forget_oauth, set_oauth
 from tollbridge.core.clock import new_id
 from tollbridge.core.secrets import Secrets, SecretsError
 from tollbridge.storage.rows import differing, to_json
@@ -86,7 +87,9 @@ async def _match_accounts(
         change.seal("proxy", plan.proxy)
         change.seal("headers", to_json(plan.headers) if plan.headers else "")
         columns = _account_columns(plan, channel, channel_id)
-        lines += await change.write(f"account {channel.name}/{plan.name}", columns, at_ms)
+        title = f"account {channel.name}/{plan.name}"
+        lines += await change.write(title, columns, at_ms)
+        lines += await _match_sign_in(connection, secrets, change, plan, title, at_ms=at_ms)
     if prune:
         named = {plan.name for plan in channel.accounts}
         for name, row in sorted(rows.items()):
@@ -95,6 +98,30 @@ async def _match_accounts(
                 await change.write(name, {"enabled": False}, at_ms)
                 lines.append(f"- account {channel.name}/{name}: switched off")
     return lines
+
+
+async def _match_sign_in(
+    connection: AsyncConnection,
+    secrets: Secrets,
+    change: "_Change",
+    plan: AccountPlan,
+    title: str,
+    *,
+    at_ms: int,
+) -> list[str]:
+    """Make how an account signs in as planned; return the line that says so if it is not new."""
+    if plan.oauth is None:
+        if change.row is not None and change.row["auth"] == "oauth":
+            await forget_oauth(connection, change.id)
+        return []
+    # Another host would be sent what belongs to the one before (architecture.md, "Storage").
+    moved = change.row is not None and (
+        change.row["base_url"] != plan.base_url or change.seals("proxy")
+    )
+    changed = await set_oauth(connection, secrets, change.id, plan.oauth, at_ms=at_ms, moved=moved)
+    if change.row is None or not changed:
+        return []
+    return [f"~ {title}: {', '.join(f'oauth.{name}' for name in sorted(changed))}"]
 
 
 class _Change:
@@ -111,38 +138,42 @@ class _Change:
         self._connection = connection
         self._secrets = secrets
         self._kind = kind
-        self._row = row
-        self._id = row_id
+        self.row = row
+        self.id = row_id
         self._table = {"channel": channels, "account": accounts}[kind]
         self._sealed: dict[str, str] = {}
 
+    def seals(self, column: str) -> bool:
+        """Whether a sealed column is going to be another."""
+        return column in self._sealed
+
     def seal(self, column: str, plain: str) -> None:
         """Want a sealed column to hold this text; sealing anew only what differs."""
-        if self._row is None or self._plain(column) != plain:
+        if self.row is None or self._plain(column) != plain:
             self._sealed[column] = (
-                self._secrets.seal(plain, f"{self._kind}:{self._id}:{column}") if plain else ""
+                self._secrets.seal(plain, f"{self._kind}:{self.id}:{column}") if plain else ""
             )
 
     def _plain(self, column: str) -> str | None:
         """Return what the row holds; None when this key file cannot open it, so it is replaced."""
-        if self._row is None:
+        if self.row is None:
             return None
         try:
-            return open_sealed(self._secrets, self._kind, self._row, column)
+            return open_sealed(self._secrets, self._kind, self.row, column)
         except SecretsError:
             return None
 
     async def write(self, title: str, wanted: Mapping[str, Any], at_ms: int) -> list[str]:
         """Insert or update the row; return the line that says so, none when nothing differed."""
-        if self._row is None:
-            values = {**wanted, **self._sealed, "id": self._id, "created_ms": at_ms}
+        if self.row is None:
+            values = {**wanted, **self._sealed, "id": self.id, "created_ms": at_ms}
             await self._connection.execute(insert(self._table).values(**values))
             return [f"+ {title}"]
-        changes = {**differing(self._row, wanted), **self._sealed}
+        changes = {**differing(self.row, wanted), **self._sealed}
         if not changes:
             return []
         await self._connection.execute(
-            update(self._table).where(self._table.c.id == self._id).values(**changes)
+            update(self._table).where(self._table.c.id == self.id).values(**changes)
         )
         return [f"~ {title}: {', '.join(sorted(changes))}"]
 
@@ -180,6 +211,7 @@ def _account_columns(plan: AccountPlan, channel: ChannelPlan, channel_id: int) -
         "cost_den": plan.cost.den,
         # OpenAI itself stops billing when a stream is cut; nothing is known of its look-alikes.
         "stops_on_abort": channel.platform in _STOPPING and not plan.compatible,
+        "auth": "secret" if plan.oauth is None else "oauth",
         "enabled": True,
         **plan.limits._asdict(),
     }

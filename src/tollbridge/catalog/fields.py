@@ -141,6 +141,12 @@ class Fields:
             for index, row in enumerate(rows)
         ]
 
+    def table(self, name: str, known: Collection[str], *, what: str) -> "Fields | None":
+        """Return the table of a name; None when not given."""
+        if name not in self:
+            return None
+        return Fields(self._table[name], (*self._path, name), self._lines, known, what=what)
+
     def raw(self, name: str) -> Any:
         """Return the value as TOML gave it, None when not given."""
         return self._table.get(name)

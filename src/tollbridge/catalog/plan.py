@@ -83,8 +83,22 @@ class ModelPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuthPlan:
+    """How an account signs in. `access_token` "" and `expires_ms` 0 where only a refresh token is given."""
+
+    token_url: str
+    client_id: str
+    refresh_token: str = field(repr=False)
+    client_secret: str = field(default="", repr=False)
+    scope: str = ""
+    style: str = "form"
+    access_token: str = field(default="", repr=False)
+    expires_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AccountPlan:
-    """An upstream credential of a channel."""
+    """An upstream credential of a channel: a secret, or with `oauth` none and how it signs in."""
 
     line: int
     name: str
@@ -100,6 +114,7 @@ class AccountPlan:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     params: Mapping[str, object] = field(default_factory=dict)
     params_drop: tuple[str, ...] = ()
+    oauth: OAuthPlan | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,27 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import RowMapping, Table, select, update
+from sqlalchemy import Column, RowMapping, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.catalog.channel_rows import open_sealed
+from tollbridge.catalog.token_rows import KIND
 from tollbridge.core.secrets import Secrets, SecretsError, key_id_of
+from tollbridge.storage.account_tables import account_tokens
 from tollbridge.storage.tables import accounts, channels
 from tollbridge.storage.unit_of_work import reading, take_turns, writing
 
-SEALED_COLUMNS = {"channels": ("proxy",), "accounts": ("secret", "proxy", "headers")}
+SEALED_COLUMNS = {
+    "channels": ("proxy",),
+    "accounts": ("secret", "proxy", "headers"),
+    "account_tokens": ("client_secret", "refresh", "access"),
+}
 """The columns, by table, whose values need an encryption key."""
 
 SEALING_TURN = 7_001
 """The turn of whoever seals credentials, or drops keys because nothing is sealed with them."""
 
-_TABLES = ((channels, "channel"), (accounts, "account"))
+_TABLES = ((channels, "channel"), (accounts, "account"), (account_tokens, KIND))
 _ROWS_AT_ONCE = 100
 
 
@@ -76,8 +82,11 @@ async def count_keys(connection: AsyncConnection) -> Counter[str]:
 async def _page(
     connection: AsyncConnection, table: Table, after: int, most: int
 ) -> Sequence[RowMapping]:
-    columns = [table.c.id, table.c.name, *(table.c[name] for name in SEALED_COLUMNS[table.name])]
-    query = select(*columns).where(table.c.id > after).order_by(table.c.id).limit(most)
+    key = _key(table)
+    name = table.c.get("name", key)
+    sealed = (table.c[column] for column in SEALED_COLUMNS[table.name])
+    columns = [key.label("id"), name.label("name"), *sealed]
+    query = select(*columns).where(key > after).order_by(key).limit(most)
     return (await connection.execute(query.with_for_update())).mappings().all()
 
 
@@ -97,5 +106,10 @@ async def _reseal_row(
         else:
             fresh[column] = secrets.seal(plain, f"{kind}:{row['id']}:{column}")
     if fresh:
-        await connection.execute(update(table).where(table.c.id == row["id"]).values(**fresh))
+        await connection.execute(update(table).where(_key(table) == row["id"]).values(**fresh))
     return Resealed(len(fresh), tuple(left))
+
+
+def _key(table: Table) -> Column[Any]:
+    (key,) = table.primary_key.columns
+    return key

@@ -14,6 +14,7 @@ import click
 
 from tollbridge import __version__
 from tollbridge.cli.account import account
+from tollbridge.cli.account_oauth import oauth
 from tollbridge.cli.backup import backup, restore
 from tollbridge.cli.jobs import jobs
 from tollbridge.cli.ledger import ledger
@@ -142,6 +143,7 @@ def migrate(config: Path | None, database: str | None) -> None:
     click.echo("the schema is current")
 
 
+account.add_command(oauth)
 main.add_command(account)
 main.add_command(backup)
 main.add_command(jobs)

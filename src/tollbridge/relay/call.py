@@ -14,6 +14,7 @@ from tollbridge.protocols.media_request import Source
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.dialects import Asked, Dialect, Wish
 from tollbridge.relay.exchange import Exchange
+from tollbridge.relay.tokens import Token
 from tollbridge.storage.counters import Ticket
 from tollbridge.storage.ledger_items import Hold
 
@@ -26,7 +27,7 @@ class Call:
         "dialect", "effort", "exchange", "first_token_at", "has_media", "hold", "input_bound",
         "input_estimate", "key", "model", "only_account", "output_limit", "pinned", "price",
         "purses",
-        "rate_lines", "snapshot", "source", "started_at", "tariff", "ticket", "tid",
+        "rate_lines", "snapshot", "source", "started_at", "tariff", "ticket", "tid", "token",
         "upstream_model", "used", "wish",
     )  # fmt: skip
 
@@ -54,6 +55,8 @@ class Call:
         self.pinned: Channel | None = None
         self.bill: Bill
         self.account: Account | None = None
+        # What the account of this attempt was told who calls, where it signs in.
+        self.token: Token | None = None
         self.purses: tuple[int, ...] = ()
         self.has_media = False
         self.input_bound = 0

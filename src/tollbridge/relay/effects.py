@@ -19,6 +19,8 @@ class Trouble(StrEnum):
     FAILING = "failing"
     """Too many of its last calls failed: it is asked once in a while, to see."""
     PROXY_DOWN = "proxy_down"
+    SIGNED_OUT = "signed_out"
+    """It signs in, and that failed; how long it lasts is in the database."""
 
 
 class Scope(StrEnum):
@@ -53,6 +55,11 @@ OVERLOADED: Final = Effect(Trouble.OVERLOADED, Scope.ACCOUNT, OVERLOAD_S, transi
 QUARANTINED: Final = Effect(Trouble.QUARANTINED, Scope.ACCOUNT, QUARANTINE_S, transient=False)
 MODEL_GONE: Final = Effect(Trouble.MODEL_BLOCKED, Scope.MODEL, MODEL_S, transient=False)
 PROXY_DOWN: Final = Effect(Trouble.PROXY_DOWN, Scope.PROXY, PROXY_S, transient=True)
+
+
+def signed_out(for_s: float) -> Effect | None:
+    """Return the effect of having no token for so long: nobody asks earlier; None when not known."""
+    return Effect(Trouble.SIGNED_OUT, Scope.ACCOUNT, for_s, transient=False) if for_s else None
 
 
 def rate_limited(reset_s: float | None) -> Effect:

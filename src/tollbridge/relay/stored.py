@@ -21,6 +21,7 @@ from tollbridge.relay.overrides import own_lines
 from tollbridge.relay.own_names import stored_body
 from tollbridge.relay.passage import Passage
 from tollbridge.relay.replies import header_lines, traced
+from tollbridge.relay.tokens import OAUTH, Token
 from tollbridge.relay.verdicts import of_failure, of_status
 from tollbridge.relay.world import World
 from tollbridge.upstreams.call import Reply
@@ -32,6 +33,7 @@ from tollbridge.upstreams.platforms import PLATFORMS
 from tollbridge.upstreams.target import Target
 
 _OK: Final = 200
+_UNAUTHORIZED: Final = 401
 _GONE: Final = 404
 _SURFACE: Final = Surface.RESPONSES
 _PREFIX: Final = "/v1/responses/"
@@ -174,10 +176,16 @@ class Stored:
         target = Target.parse(
             account.base_url, account.proxy or None, snapshot.site.allow_private_upstreams
         )
-        head = _head(target, account, errand, passage.exchange)
         try:
+            token = await self._world.tokens.token(account) if account.auth == OAUTH else None
+            head = _head(target, account, errand, passage.exchange, token)
             if not errand.streams:
-                return await self._client.fetch(target, head, b"", self._deadlines, self._max_bytes)
+                reply = await self._client.fetch(
+                    target, head, b"", self._deadlines, self._max_bytes
+                )
+                if token is not None and reply.status == _UNAUTHORIZED:
+                    self._world.tokens.refused(account, token)
+                return reply
             call = await self._client.send(target, head, b"", passage, self._deadlines)
             return await passage.over(call)
         except UpstreamFailure as failure:
@@ -193,14 +201,19 @@ def _account(snapshot: Snapshot, account_id: int | None) -> Account | None:
     return found if found is not None and speaks_responses(found) else None
 
 
-def _head(target: Target, account: Account, errand: Errand, exchange: Exchange) -> bytes:
+def _head(
+    target: Target, account: Account, errand: Errand, exchange: Exchange, token: Token | None
+) -> bytes:
     platform = PLATFORMS[account.platform]
+    auth = (
+        platform.auth_lines(account.secret) if token is None else platform.token_lines(token.value)
+    )
     line = f"{errand.method} {target.prefix}{errand.path} HTTP/1.1\r\nhost: {target.authority}\r\n"
     length = b"content-length: 0\r\n" if errand.method == "POST" else b""
     accept = b"text/event-stream" if errand.streams else b"application/json"
     return b"".join(
         (
-            line.encode(), platform.auth_lines(account.secret),
+            line.encode(), auth,
             platform.client_lines(exchange.headers, native=True), length,
             b"accept-encoding: identity\r\n", own_lines(account), b"accept: ", accept, b"\r\n\r\n",
         )

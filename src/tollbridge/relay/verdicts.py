@@ -19,9 +19,10 @@ from tollbridge.relay.effects import (
     QUARANTINED,
     Effect,
     rate_limited,
+    signed_out,
 )
 from tollbridge.upstreams.complaints import UpstreamComplaint
-from tollbridge.upstreams.failures import Reason, UpstreamFailure
+from tollbridge.upstreams.failures import NoToken, Reason, UpstreamFailure
 
 _TIMEOUTS = frozenset(
     {
@@ -34,7 +35,7 @@ _TIMEOUTS = frozenset(
 _CLIENT_FAULTS = frozenset({400, 413, 415, 422})
 _ACCOUNT_FAULTS = frozenset({401, 402, 403, 404, 405})
 _REFUSALS = frozenset({401, 402, 403})
-_FORBIDDEN, _NOT_FOUND, _TOO_MANY, _OVERLOADED = 403, 404, 429, 529
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _OVERLOADED = 401, 403, 404, 429, 529
 # What a reason says of the account; a failed connection is counted like a failed answer.
 _OF_REASON: Mapping[Reason, Effect | None] = MappingProxyType(
     {
@@ -54,18 +55,22 @@ class Verdict:
     """`outcome` goes into the attempt list; `error` is what the client hears if nothing helps.
 
     `effect` is what it does to the account that failed, None when that is not to blame.
+    `unproven`: the upstream does not accept the credential.
     """
 
     outcome: str
     error: ApiError
     elsewhere: bool
     effect: Effect | None = None
+    unproven: bool = False
 
 
 def of_failure(failure: UpstreamFailure) -> Verdict:
     """Judge a connection that failed before content."""
     kind = Kind.UPSTREAM_TIMEOUT if failure.reason in _TIMEOUTS else Kind.UPSTREAM_FAILED
     effect = _OF_REASON.get(failure.reason, FAILING)
+    if isinstance(failure, NoToken):
+        effect = signed_out(failure.for_s)
     return Verdict(failure.reason.value, ApiError(kind), elsewhere=True, effect=effect)
 
 
@@ -90,8 +95,13 @@ def of_status(
     if clients and not ours:
         return Verdict(f"status_{status}", _client_fault(status, complaint), elsewhere=False)
     name = "account_refused" if status in _ACCOUNT_FAULTS else f"status_{status}"
-    effect = _effect_of(status, complaint)
-    return Verdict(name, ApiError(Kind.UPSTREAM_FAILED), elsewhere=True, effect=effect)
+    return Verdict(
+        name,
+        ApiError(Kind.UPSTREAM_FAILED),
+        elsewhere=True,
+        effect=_effect_of(status, complaint),
+        unproven=status == _UNAUTHORIZED,
+    )
 
 
 def _effect_of(status: int, complaint: UpstreamComplaint) -> Effect:

@@ -6,7 +6,7 @@ betas that multiply the price (faster modes) are not on it.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 _VERSION: Final = b"2023-06-01"
@@ -42,25 +42,44 @@ _BETAS: Final = frozenset(
         "web-fetch",
     }
 )
+# Without it a token is not taken for a credential.
+_SIGNED_IN: Final = ("oauth-2025-04-20",)
+# In a message these would reach what lies at an account that many share.
+_KEEPING: Final = _BETAS | {"files-api", "message-batches"}
 
 
 class _Anthropic:
     def auth_lines(self, secret: str) -> bytes:
         return b"x-api-key: " + secret.encode() + b"\r\n"
 
-    def client_lines(self, headers: Mapping[bytes, bytes], *, native: bool) -> bytes:
-        version = headers.get(b"anthropic-version", b"") if native else b""
-        if _VERSIONS.fullmatch(version) is None:
-            version = _VERSION
-        lines = b"anthropic-version: " + version + b"\r\n"
-        betas = passing(headers.get(b"anthropic-beta", b"")) if native else []
-        return lines + b"anthropic-beta: " + ",".join(betas).encode() + b"\r\n" if betas else lines
+    def token_lines(self, token: str) -> bytes:
+        return b"authorization: Bearer " + token.encode() + b"\r\n"
+
+    def client_lines(
+        self, headers: Mapping[bytes, bytes], *, native: bool, signed_in: bool = False
+    ) -> bytes:
+        return _lines(headers if native else {}, _BETAS, _SIGNED_IN if signed_in else ())
+
+    def keeping_lines(self, headers: Mapping[bytes, bytes]) -> bytes:
+        """Return the lines that pass to endpoints about what the vendor keeps: files and batches."""
+        return _lines(headers, _KEEPING)
 
 
-def passing(header: bytes) -> list[str]:
+def passing(header: bytes, known: Collection[str] = _BETAS) -> list[str]:
     """Return the betas of a header that may pass, in their order."""
     names = [name.strip() for name in header.decode("latin-1").split(",")]
-    return [name for name in names if (dated := _DATED.fullmatch(name)) and dated[1] in _BETAS]
+    return [name for name in names if (dated := _DATED.fullmatch(name)) and dated[1] in known]
+
+
+def _lines(
+    headers: Mapping[bytes, bytes], known: Collection[str], ours: tuple[str, ...] = ()
+) -> bytes:
+    version = headers.get(b"anthropic-version", b"")
+    if _VERSIONS.fullmatch(version) is None:
+        version = _VERSION
+    lines = b"anthropic-version: " + version + b"\r\n"
+    betas = [*ours, *passing(headers.get(b"anthropic-beta", b""), known)]
+    return lines + b"anthropic-beta: " + ",".join(betas).encode() + b"\r\n" if betas else lines
 
 
 ANTHROPIC = _Anthropic()

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     BAD_ENCODING = "bad_encoding"
     REDIRECTED = "redirected"
     HEAD_TOO_LARGE = "head_too_large"
+    SIGNED_OUT = "signed_out"
 
 
 _TEXTS = {
@@ -43,6 +44,7 @@ _TEXTS = {
     Reason.BAD_ENCODING: "the upstream's answer has an unusable content encoding",
     Reason.REDIRECTED: "the upstream answered with a redirect",
     Reason.HEAD_TOO_LARGE: "the upstream's answer has too many or too long headers",
+    Reason.SIGNED_OUT: "the account has no valid token",
 }
 
 
@@ -58,3 +60,14 @@ class UpstreamFailure(Exception):
         self.reason = reason
         self.sent = sent
         self.head_seen = head_seen
+
+
+class NoToken(UpstreamFailure):
+    """The account has no token to send, so nothing was sent; for `for_s` seconds nobody will fetch one.
+
+    0: not known.
+    """
+
+    def __init__(self, for_s: float = 0.0) -> None:
+        super().__init__(Reason.SIGNED_OUT)
+        self.for_s = for_s

@@ -1,4 +1,4 @@
-"""Owns what is particular to Gemini: its key header."""
+"""Owns what is particular to Gemini: its key header, which tokens do not go into."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,16 @@ class _Gemini:
     def auth_lines(self, secret: str) -> bytes:
         return b"x-goog-api-key: " + secret.encode() + b"\r\n"
 
-    def client_lines(self, _headers: Mapping[bytes, bytes], *, native: bool) -> bytes:  # noqa: ARG002
+    def token_lines(self, token: str) -> bytes:
+        return b"authorization: Bearer " + token.encode() + b"\r\n"
+
+    def client_lines(
+        self,
+        _headers: Mapping[bytes, bytes],
+        *,
+        native: bool,  # noqa: ARG002
+        signed_in: bool = False,  # noqa: ARG002
+    ) -> bytes:
         return b""
 
 
