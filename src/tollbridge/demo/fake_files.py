@@ -23,7 +23,7 @@ from tollbridge.demo.fake_reply import Reply
 from tollbridge.demo.fake_script import BadAsk, Script, script_of
 
 _PATH = re.compile(
-    r"^/(?P<version>v1|v1beta|v1alpha)/(?P<kind>files|batches|uploads|vector_stores|cachedContents"
+    r"^/(?P<version>v1beta|v1alpha|v1)/(?P<kind>files|batches|uploads|vector_stores|cachedContents"
     r"|fine_tuning/jobs|messages/batches)(?:/(?P<id>[^/:]+)(?P<verb>[/:].+)?)?$"
 )
 _ZEROS = re.compile(r"file-zeros-([0-9]{1,12})$")
@@ -103,7 +103,7 @@ def answered(books: Books, call: Call, body: bytes) -> Reply:
 
 
 def _vendor(call: Call, version: str, kind: str) -> str:
-    if version != "v1":
+    if version != "v1" or kind == "cachedContents" or call.place == "x-goog-api-key":
         return "gemini"
     return (
         "anthropic" if kind == "messages/batches" or call.header(b"anthropic-version") else "openai"

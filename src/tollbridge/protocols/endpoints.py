@@ -18,13 +18,15 @@ _FILES: Final = {
     "/v1/files/{id}": _ITEM,
     "/v1/files/{id}/content": "GET",
 }
-_BATCHES: Final = {
+_ANTHROPIC: Final = {
+    **_FILES,
     "/v1/messages/batches": _LIST,
     "/v1/messages/batches/{id}": _ITEM,
     "/v1/messages/batches/{id}/cancel": "POST",
     "/v1/messages/batches/{id}/results": "GET",
 }
 _OPENAI: Final = {
+    **_FILES,
     "/v1/batches": _LIST,
     "/v1/batches/{id}": "GET",
     "/v1/batches/{id}/cancel": "POST",
@@ -50,7 +52,7 @@ _OPENAI: Final = {
     "/v1/vector_stores/{id}/files/{id}/content": "GET",
     "/v1/vector_stores/{id}/search": "POST",
 }
-_GEMINI: Final = {
+_NATIVE: Final = {
     "files": _LIST,
     "files/{id}": _ITEM,
     "files/{id}:download": "GET",
@@ -62,39 +64,36 @@ _GEMINI: Final = {
     "batches/{id}:updateEmbedContentBatch": "PATCH",
     "batches/{id}:updateGenerateContentBatch": "PATCH",
 }
-_SHAPES: Final = (
-    _FILES
-    | _BATCHES
-    | _OPENAI
-    | {
-        f"/{version}/{shape}": methods
-        for version in ("v1beta", "v1alpha")
-        for shape, methods in _GEMINI.items()
-    }
-)
+_GEMINI: Final = {
+    f"/{version}/{shape}": methods
+    for version in ("v1beta", "v1alpha", "v1")
+    for shape, methods in _NATIVE.items()
+}
+_VENDORS: Final = {"openai": _OPENAI, "anthropic": _ANTHROPIC, "gemini": _GEMINI}
 ENDPOINTS: Mapping[str, frozenset[str]] = MappingProxyType(
-    {name: frozenset(methods.split()) for name, methods in sorted(_SHAPES.items())}
+    {
+        name: frozenset(" ".join(shapes.get(name, "") for shapes in _VENDORS.values()).split())
+        for name in sorted(_OPENAI | _ANTHROPIC | _GEMINI)
+    }
 )
 """The methods of every endpoint, by the name that it is sold by."""
 
 PLACEHOLDER: Final = "{id}"
-SHARED: Final = frozenset(_FILES)
-"""Endpoints that two vendors have at the same path."""
-
 # Google's ids are followed by a colon and what is done with them.
-_ID: Final = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~:-]{1,200}"
-_GOOGLES_ID: Final = r"(?!\.{1,2}(?:[/:]|\Z))[A-Za-z0-9._~-]{1,200}"
-_NATIVE: Final = re.compile(r"/v1(?:beta|alpha)/")
-_CLAUDE: Final = "/claude"
-_GOOGLE: Final = "/gemini"
-_AT_CLAUDE: Final = frozenset(_FILES | _BATCHES)
+_ID: Final = r"(?!\.{1,2}(?:[/:]|\Z))[A-Za-z0-9._~-]{1,200}"
+_FAMILIES: Final = {"/claude/": "anthropic", "/gemini/": "gemini"}
+_FAMILY_CHARS: Final = len("/claude")
 
 
 class Endpoint(NamedTuple):
-    """One request's endpoint: its name, and where it is below a vendor's root, ids included."""
+    """One request's endpoint: its name, and where it is below a vendor's root, ids included.
+
+    `vendors` are those that have it, as far as the path tells.
+    """
 
     name: str
     path: str
+    vendors: tuple[str, ...]
 
 
 def is_endpoint(name: str) -> bool:
@@ -114,22 +113,17 @@ def find(method: str, path: str) -> Endpoint | None:
 
     The path is as sent: nothing of it is decoded, and only plain characters are taken.
     """
-    inner = path
-    if path.startswith(_CLAUDE):
-        inner = path[len(_CLAUDE) :]
-    elif path.startswith(_GOOGLE):
-        inner = path[len(_GOOGLE) :]
-        if _NATIVE.match(inner) is None:
-            return None
+    family = _FAMILIES.get(path[: _FAMILY_CHARS + 1])
+    inner = path if family is None else path[_FAMILY_CHARS:]
     for pattern, name in _BY_ROOT.get(_root(inner), ()):
         if pattern.fullmatch(inner):
-            mine = method in ENDPOINTS[name] and (inner is path or _is_of(path, name))
-            return Endpoint(name, inner) if mine else None
+            vendors = tuple(
+                vendor
+                for vendor, shapes in _VENDORS.items()
+                if family in {None, vendor} and method in shapes.get(name, "").split()
+            )
+            return Endpoint(name, inner, vendors) if vendors else None
     return None
-
-
-def _is_of(path: str, name: str) -> bool:
-    return not path.startswith(_CLAUDE) or name in _AT_CLAUDE
 
 
 def _root(path: str) -> str:
@@ -139,8 +133,7 @@ def _root(path: str) -> str:
 
 def _patterns() -> Iterator[tuple[re.Pattern[str], str]]:
     for name in ENDPOINTS:
-        one = _GOOGLES_ID if _NATIVE.match(name) else _ID
-        yield re.compile(one.join(map(re.escape, name.split(PLACEHOLDER)))), name
+        yield re.compile(_ID.join(map(re.escape, name.split(PLACEHOLDER)))), name
 
 
 _BY_ROOT: Final = {

@@ -15,6 +15,7 @@ from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.identity.presented import check_key
 from tollbridge.protocols.abilities import split_effort
+from tollbridge.protocols.endpoints import is_endpoint
 from tollbridge.protocols.gemini import RoleMissing
 from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal
 from tollbridge.protocols.losses import Untranslatable
@@ -24,6 +25,7 @@ from tollbridge.relay.call import Call
 from tollbridge.relay.client_policy import admits
 from tollbridge.relay.dialects import Dialect
 from tollbridge.relay.exchange import Exchange
+from tollbridge.relay.passthrough import PassAsk
 
 __all__ = ["Offers", "authenticate", "check_key", "field_error", "read_body", "recognise"]
 
@@ -147,10 +149,13 @@ def _offer(call: Call) -> tuple[Channel, Model]:
     channels = _open_to(key, snapshot) if call.pinned is None else [call.pinned]
     # Under a wildcard any text is a name, and names are kept: only what can be one is.
     can_be_name = len(name) <= _NAME_MAX and name.isprintable()
+    # No endpoint can be called as a model, nor the other way round.
+    passes = isinstance(call.ask, PassAsk)
+    can_be_name = can_be_name and is_endpoint(name) == passes
     serving = [channel for channel in channels if can_be_name and channel.serves(name)]
     model = snapshot.model(name)
     if not serving or model is None:
-        facts["nearest"] = _nearest(snapshot, channels, name)
+        facts["nearest"] = "" if passes else _nearest(snapshot, channels, name)
         if key.channel_id is not None or call.pinned is not None:
             facts["fixed_channel"] = "yes"
         raise ApiError(Kind.MODEL_UNKNOWN, facts=facts)
@@ -162,7 +167,8 @@ def _offer(call: Call) -> tuple[Channel, Model]:
     ]
     if not speaking:
         raise ApiError(Kind.SURFACE_NOT_ALLOWED, facts=facts)
-    if model.price is None or not is_priced(model.price):
+    # An endpoint that has a price may be given away: its price was written.
+    if model.price is None or not (passes or is_priced(model.price)):
         raise ApiError(Kind.MODEL_UNPRICED, facts=facts)
     welcoming = [
         channel
@@ -185,6 +191,9 @@ def _reaches(dialect: Dialect, channel: Channel) -> bool:
 def _split_name(call: Call) -> None:
     """Take an effort off the end of a name that is not sold as it is."""
     name, snapshot = call.ask.model, call.snapshot
+    if isinstance(call.ask, PassAsk):
+        call.upstream_model = call.ask.endpoint
+        return
     if name in snapshot.models:
         return
     parts = split_effort(name)
@@ -204,7 +213,7 @@ def _nearest(snapshot: Snapshot, channels: list[Channel], name: str) -> str:
         model
         for channel in channels
         for model in (*channel.models, *filter(channel.serves, snapshot.models))
-        if not model.endswith("*")
+        if not (model.endswith("*") or is_endpoint(model))
     }
     return ", ".join(snapshot.nearest(name, names))
 

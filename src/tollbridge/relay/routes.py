@@ -16,6 +16,7 @@ from tollbridge.relay.embedding_dialects import EMBEDDINGS, GeminiEmbeddings
 from tollbridge.relay.gemini_dialects import GeminiCall
 from tollbridge.relay.media_dialects import MEDIA
 from tollbridge.relay.messages_dialects import MESSAGES
+from tollbridge.relay.passthrough import is_passed
 from tollbridge.relay.responses_dialects import COMPACT, RESPONSES
 
 _ROUTES: Mapping[str, Dialect] = MappingProxyType(
@@ -50,7 +51,8 @@ def match(path: str) -> Dialect | None:
 
 def is_relayed(method: str, path: str) -> bool:
     """Whether the edge hands such a request to the relay."""
-    return method == "POST" and (path in _ROUTES or _GEMINI.fullmatch(path) is not None)
+    metered = method == "POST" and (path in _ROUTES or _GEMINI.fullmatch(path) is not None)
+    return metered or is_passed(method, path)
 
 
 def _gemini(path: str) -> Dialect | None:
