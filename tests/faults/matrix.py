@@ -7,7 +7,7 @@ gateway is run.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from tollbridge.core.errors import Kind
 from tollbridge.relay.effects import Scope, Trouble
@@ -82,6 +82,40 @@ PROXY: Final = Held(Trouble.PROXY_DOWN, Scope.PROXY, 30, lasting=False)
 
 UNARY, STREAM = "unary", "stream"
 BOTH: Final = (UNARY, STREAM)
+
+
+class Words(NamedTuple):
+    """How the profile `strict` tells a kind of error: a status, and a word of each dialect."""
+
+    status: int
+    code: str | None
+    openai: str
+    anthropic: str
+    gemini: str
+    retry: bool
+
+
+_CLIENT: Final = ("invalid_request_error", "invalid_request_error", "INVALID_ARGUMENT", False)
+HEARD: Final = {
+    Kind.UPSTREAM_FAILED: Words(
+        502, "service_unavailable", "api_error", "api_error", "UNAVAILABLE", retry=True
+    ),
+    Kind.UPSTREAM_TIMEOUT: Words(
+        504, "timeout", "api_error", "timeout_error", "DEADLINE_EXCEEDED", retry=True
+    ),
+    Kind.PROVIDER_RATE_LIMITED: Words(
+        503, "provider_rate_limited", "api_error", "overloaded_error", "UNAVAILABLE", retry=True
+    ),
+    Kind.NO_ACCOUNT: Words(
+        503, "no_available_account", "api_error", "overloaded_error", "UNAVAILABLE", retry=True
+    ),
+    Kind.UPSTREAM_BAD_REQUEST: Words(400, None, *_CLIENT),
+    Kind.CONTEXT_TOO_LONG: Words(400, "context_length_exceeded", *_CLIENT),
+    Kind.BODY_TOO_LARGE: Words(
+        413, "request_too_large", "invalid_request_error", "request_too_large",
+        "INVALID_ARGUMENT", retry=False,
+    ),
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

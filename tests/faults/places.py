@@ -37,19 +37,28 @@ def _raw(fault: Raw) -> Script:
     return script
 
 
-def way_of(fault: Fault, places: Places, vendor: str) -> Way:
+def way_of(fault: Fault, places: Places, vendor: str, user: str) -> Way:
     """Return how the account with a fault is reached; `vendor` is the pretend vendor's address.
 
-    A fault of a proxy leaves the address as it is.
+    A fault of a proxy leaves the address as it is. Accounts that share a proxy share its fate, so
+    each `user` has one of its own.
     """
     name = fault.make.name if isinstance(fault.make, Place) else fault.name
     way = places.get(name, Way(vendor))
-    return way if way.base_url else Way(vendor, way.proxy)
+    return way if way.base_url else Way(vendor, way.proxy.format(user=user))
+
+
+def trusted(folder: Path) -> str:
+    """Return the file of the authority that a gateway is to trust."""
+    return str(folder / "known" / "authority.pem")
 
 
 @asynccontextmanager
 async def opened(folder: Path, vendor: str) -> AsyncIterator[Places]:
-    """Yield all places, open until the end of the block; `folder` takes the certificates."""
+    """Yield all places, open until the end of the block; `folder` takes the certificates.
+
+    The one with another name is vouched for by `trusted(folder)`.
+    """
     async with AsyncExitStack() as stack:
 
         async def at(script: Script, authority: Authority | None = None, name: str = "") -> str:
@@ -57,19 +66,21 @@ async def opened(folder: Path, vendor: str) -> AsyncIterator[Places]:
             server = await stack.enter_async_context(serving(script, tls))
             return f"127.0.0.1:{server.port}"
 
-        authority = Authority(folder)
+        for name in ("unknown", "known"):
+            (folder / name).mkdir()
+        unknown, known = Authority(folder / "unknown"), Authority(folder / "known")
         http = await at(connect_proxy([], "user", "right"))
         socks = await at(socks_proxy([], "user", "right"))
         places = {
             "deaf": Way(f"http://127.0.0.1:{free_port()}"),
             "nameless": Way("http://nothing.invalid"),
-            "unknown authority": Way(f"https://{await at(echoing, authority, '127.0.0.1')}"),
-            "other name": Way(f"https://{await at(echoing, authority, 'other.test')}"),
+            "unknown authority": Way(f"https://{await at(echoing, unknown, '127.0.0.1')}"),
+            "other name": Way(f"https://{await at(echoing, known, 'other.test')}"),
             "no tls": Way(vendor.replace("http://", "https://")),
-            "http proxy down": Way("", f"http://127.0.0.1:{free_port()}"),
-            "socks proxy down": Way("", f"socks5://127.0.0.1:{free_port()}"),
-            "http proxy locked": Way("", f"http://user:wrong@{http}"),
-            "socks proxy locked": Way("", f"socks5://user:wrong@{socks}"),
+            "http proxy down": Way("", f"http://{{user}}@127.0.0.1:{free_port()}"),
+            "socks proxy down": Way("", f"socks5://{{user}}@127.0.0.1:{free_port()}"),
+            "http proxy locked": Way("", f"http://{{user}}:wrong@{http}"),
+            "socks proxy locked": Way("", f"socks5://{{user}}:wrong@{socks}"),
         }
         for fault in FAULTS:
             if isinstance(fault.make, Raw):

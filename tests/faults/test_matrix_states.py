@@ -56,7 +56,7 @@ class Ward:
         """Call once with so many accounts, the first with the fault; return what is held against it."""
         floor, books = self.floor, self.floor.vendor.books
         self.health = floor.pool.health = Health(Clock())
-        way = way_of(fault, self.places, floor.url)
+        way = way_of(fault, self.places, floor.url, "user")
         platform = PLATFORMS[wire]
         stop = {"platform": platform, "channel_id": 1}
         self.first = account(1, base_url=way.base_url, proxy=way.proxy, **stop)
@@ -119,4 +119,4 @@ async def test_what_is_held_against_the_account_and_until_when(ward, fault, wire
 
     found = await ward.play(fault, wire, mode, 1)
     assert [one.trouble for one in found] == ([held.trouble] if held and held.lasting else [])
-    assert held is not None and held.lasting or not was_counted(ward)
+    assert (held is not None and held.lasting) or not was_counted(ward)
