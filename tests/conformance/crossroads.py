@@ -19,7 +19,16 @@ from tollbridge.demo.fake_books import AccountScript
 
 SURFACES = ("chat", "responses", "messages", "gemini", "media")
 MODEL, OTHER, MARKED = "gpt-5.4", "gpt-other", "gpt-marked"
-_MODELS = (MODEL, OTHER, MARKED, "gpt-image-1", "gpt-sol-5")
+HIDDEN = "canary-5"
+"""The only name by which the upstream of the channel `mapped` may hear of the model."""
+
+# By model: USD for a million tokens in.
+_MODELS = {
+    **dict.fromkeys((MODEL, OTHER, MARKED, "gpt-image-1"), "2.50"),
+    "wild-*": "1.00",
+    "wild-long-*": "4.00",
+    "wild-long-one": "7.00",
+}
 _SOLD = f'["{MODEL}", "gpt-image-1"]'
 _IMAGES = 'capabilities = ["images"]\n'
 _OPENAI = ("openai", _SOLD)
@@ -28,16 +37,22 @@ _CHANNELS = {
     "main": (*_OPENAI, _IMAGES, ("main-a", "main-b")),
     "spare": (*_OPENAI, f'{_IMAGES}multiplier = "2"\n', ("spare-a", "spare-b", "spare-off")),
     "vip": (*_OPENAI, 'groups = ["vip"]\nmultiplier = "0.5"\n', ("vip-a",)),
-    "shy": (*_OPENAI, 'surfaces = ["chat"]\nmultiplier = "3"\n', ("shy-a",)),
+    "shy": (*_OPENAI, 'surfaces = ["chat"]\nmultiplier = "0.8"\n', ("shy-a",)),
     "plain": (*_OPENAI, 'multiplier = "3"\n', ("plain-a",)),
     "code": (*_OPENAI, 'client_policy = "claude-code"\nmultiplier = "0.1"\n', ("code-a",)),
     "marked": ("openai", f'["{MARKED}"]', "requires_telegram = true\n", ("marked-a",)),
     "other": ("openai", f'["{OTHER}"]', "", ("other-a",)),
+    "wild": ("openai", '["wild-*"]', "", ("wild-a",)),
+    "mapped": (
+        *_OPENAI,
+        f'multiplier = "4"\nmapping = {{"{MODEL}" = "{HIDDEN}"}}\n',
+        ("mapped-a",),
+    ),
     "empty": (*_OPENAI, 'multiplier = "0.2"\n', ()),
     "weary": (*_OPENAI, 'multiplier = "0.3"\n', ("weary-off",)),
 }
 ACCOUNTS = tuple(name for *_, names in _CHANNELS.values() for name in names)
-_BOUND = ("main", "shy", "plain", "code", "marked", "other", "empty", "weary")
+_BOUND = ("main", "shy", "plain", "code", "marked", "other", "empty", "weary", "wild", "mapped")
 KEYS = {
     name: f"sk-{name:-<40}"
     for name in (
@@ -73,12 +88,12 @@ def _user(email: str, *lines: str, credit: str = "500.00") -> str:
 def catalogue(vendor: str, profile: str = "strict") -> str:
     """Return the configuration; one channel is each profile's own, and shows that it arrived."""
     text = f'[site]\nallow_private_upstreams = true\nerror_profile = "{profile}"\n'
-    for name in _MODELS:
+    for name, price in _MODELS.items():
         text += f'[[model]]\nname = "{name}"\ncontext = 200000\nmax_output = 32768\n'
-        text += 'input = "2.50"\noutput = "10.00"\n'
+        text += f'input = "{price}"\noutput = "10.00"\n'
     for name, (platform, models, rules, accounts) in _CHANNELS.items():
         text += _channel(name, vendor, platform, models, rules, *accounts)
-    rules = 'multiplier = "9"\n'
+    rules = 'multiplier = "0.05"\n'
     text += _channel(f"closed-{profile}", vendor, *_OPENAI, rules, f"closed-{profile}-a")
     text += _user("rich") + "".join(_key(name, name) for name in _BOUND)
     text += _key("closed", f"closed-{profile}") + _key("auto")
@@ -100,7 +115,6 @@ _BY_HAND = """
 UPDATE channels SET enabled = 0 WHERE name LIKE 'closed%';
 UPDATE accounts SET disabled_reason = 'switched off' WHERE name LIKE '%-off';
 UPDATE users SET status = 'suspended' WHERE email LIKE 'suspended%';
-UPDATE change SET version = version + 1;
 """
 
 
@@ -115,15 +129,20 @@ class Crossroads:
         gateway = self.shop.gateway
         gateway.apply(catalogue(self.shop.vendor.url, profile))
         # The file switches the channel on, so that its refusal shows what was done by hand.
-        self._until("closed", 200)
-        with contextlib.closing(sqlite3.connect(gateway.database)) as connection:
-            connection.executescript(_BY_HAND)
-        self._until("closed", 403)
+        self.until("closed", 200)
+        self.set_by_hand(_BY_HAND)
+        self.until("closed", 403)
 
-    def _until(self, key: str, status: int) -> None:
+    def set_by_hand(self, statements: str) -> None:
+        """Change the catalogue in a way that no file can say."""
+        with contextlib.closing(sqlite3.connect(self.shop.gateway.database)) as connection:
+            connection.executescript(f"{statements}\nUPDATE change SET version = version + 1;")
+
+    def until(self, key: str, status: int, model: str = MODEL) -> None:
+        """Call until a change has arrived."""
         self.shop.books.reset()
         deadline = time.monotonic() + 20
-        while self.call("chat", key).status != status:
+        while self.call("chat", key, model).status != status:
             assert time.monotonic() < deadline, f"the change did not arrive: {key}"
             time.sleep(0.02)
 
