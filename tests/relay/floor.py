@@ -19,6 +19,7 @@ from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.relay.bound import Bound
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.pool import Pool
+from tollbridge.relay.queue import Queue
 from tollbridge.relay.throttle import Throttle
 from tollbridge.relay.world import World
 from tollbridge.storage.bindings import MemoryBindings
@@ -54,12 +55,16 @@ class Floor:
         self.settings = Settings(**values)
         self.ledger, self.writer = paper_ledger(**{f"w{WALLET}": money, f"w{LIMIT}": limit})
         self.metrics = Metrics()
-        self.counters: Counters = MemoryCounters()
+        loop = asyncio.get_running_loop()
+        self.counters: Counters = MemoryCounters(lambda: int(loop.time() * 1000))
+        # Calls wait only in tests that say for how long.
+        patience_s = values.get("queue_wait_s")
+        self.queue = Queue(loop, patience_s) if patience_s else None
         self.client = Http1Client()
         self.keys = Keys(key())
         self.world = World()
         self.world.snapshot = self.catalogue()
-        self.pool = Pool(asyncio.get_running_loop().time, lambda *_: None)
+        self.pool = Pool(loop.time, lambda *_: None)
         self.world.bound = Bound(MemoryBindings(), lambda *words: repr(words).encode())
         self.relay = Relay(
             self.world,
@@ -69,7 +74,7 @@ class Floor:
             self.settings,
             self.metrics,
             no_budgets(),
-            Throttle(self.counters, self.metrics),
+            Throttle(self.counters, self.metrics, self.queue),
             self.pool,
         )
         self._tasks: list[asyncio.Task[None]] = []
