@@ -1,11 +1,13 @@
 """Proof that what a process holds can be seen by all, and outlives it no longer than its cause."""
 
+from hashlib import sha256
+
 import pytest
 from sqlalchemy import insert, select, update
 
 from tests.relay.calls import account
 from tests.services.control_plane import database_url, engine
-from tollbridge.relay.board import LASTS, Board
+from tollbridge.relay.board import Board
 from tollbridge.relay.breaker import SAMPLES_MIN
 from tollbridge.relay.effects import (
     COOLDOWN_MAX_S,
@@ -13,6 +15,7 @@ from tollbridge.relay.effects import (
     MODEL_GONE,
     PROXY_DOWN,
     QUARANTINED,
+    Trouble,
     rate_limited,
 )
 from tollbridge.relay.health import Health
@@ -55,7 +58,7 @@ class Process:
 
 
 def _mark(text: str) -> bytes:
-    return text.encode()[::-1].hex().encode()
+    return sha256(text.encode()).digest()
 
 
 async def enters(engine, number: int, *, dead: bool = False) -> None:
@@ -71,7 +74,7 @@ async def dies(engine, number: int) -> None:
 
 async def shown(engine, *ids: int):
     async with reading(engine) as connection:
-        found = await account_troubles.troubles_of(connection, ids or (1, 2), LASTS)
+        found = await account_troubles.troubles_of(connection, ids or (1, 2))
     return {
         number: sorted((one.trouble, one.model) for one in rows) for number, rows in found.items()
     }
@@ -118,7 +121,7 @@ async def test_times_are_those_of_the_wall(engine, process):
         before_ms = await account_troubles.database_ms(connection)
     await process.board.look()
     async with reading(engine) as connection:
-        (row,) = (await account_troubles.troubles_of(connection, [1], LASTS))[1]
+        (row,) = (await account_troubles.troubles_of(connection, [1]))[1]
         after_ms = await account_troubles.database_ms(connection)
     assert before_ms <= row.since_ms + 30_000 <= after_ms
     assert before_ms <= row.until_ms - 60_000 <= after_ms
@@ -245,3 +248,7 @@ async def test_a_database_that_is_down_stops_nobody(tmp_path, engine):
     broken.fails(ONE, QUARANTINED)
     await broken.board.stop()
     assert broken.held(ONE) == [("quarantined", "")]
+
+
+def test_the_trouble_without_an_end_is_the_breakers():
+    assert account_troubles.UNENDING == Trouble.FAILING

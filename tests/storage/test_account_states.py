@@ -17,10 +17,10 @@ from tollbridge.storage.ledger_tables import node
 from tollbridge.storage.tables import accounts, change, channels
 from tollbridge.storage.unit_of_work import reading, working, writing
 
-LASTS = "failing"
 _CHANNEL = {
     "platform": "openai", "surfaces": "[]", "models": "[]", "multiplier_num": 1,
-    "multiplier_den": 1, "capabilities": "[]", "client_policy": "any", "groups": '["*"]',
+    "rpm": 0, "tpm": 0, "concurrency": 0, "multiplier_den": 1, "capabilities": "[]",
+    "client_policy": "any", "groups": '["*"]',
     "enabled": True, "proxy": "", "created_ms": 1,
 }  # fmt: skip
 _ACCOUNT = {
@@ -57,7 +57,7 @@ async def stocked(engine):
 
 async def states(engine, **wish) -> dict[str, str]:
     async with reading(engine) as connection:
-        rows = await some_accounts(connection, LASTS, **wish)
+        rows = await some_accounts(connection, **wish)
     return {row["name"]: row["state"] for row in rows}
 
 
@@ -95,10 +95,10 @@ async def test_each_account_has_one_state(stocked):
     await signs_in(stocked, quarantined_until_ms=later, failure="refused")
     assert (await states(stocked))["signed"] == "parked"
     async with reading(stocked) as connection:
-        row = await one_account(connection, 14, LASTS)
+        row = await one_account(connection, 14)
         assert (row["failure"], row["channel"], row["platform"]) == ("refused", "other", "openai")
         assert not {"secret", "refresh", "access", "proxy"} & row.keys()
-        assert await one_account(connection, 99, LASTS) is None
+        assert await one_account(connection, 99) is None
 
 
 async def test_lists_are_filtered_and_paged(stocked):
@@ -118,9 +118,9 @@ async def test_a_recovery_moves_what_gateways_compare_and_clears_what_is_shown(s
     for _ in range(3):
         async with writing(stocked) as connection:
             assert await recover(connection, 11) and await recover(connection, 14)
-            seen.append((await one_account(connection, 11, LASTS))["recovered_ms"])
-            assert await troubles_of(connection, [11], LASTS) == {}
-            assert (await one_account(connection, 14, LASTS))["failure"] == ""
+            seen.append((await one_account(connection, 11))["recovered_ms"])
+            assert await troubles_of(connection, [11]) == {}
+            assert (await one_account(connection, 14))["failure"] == ""
     assert 0 < seen[0] < seen[1] < seen[2]
     assert await version(stocked) == before + 3
     assert (await states(stocked))["one"] == (await states(stocked))["signed"] == "active"
@@ -130,7 +130,7 @@ async def test_a_recovery_moves_on_whatever_the_clock_says(stocked):
     async with writing(stocked) as connection:
         await connection.execute(update(accounts).values(recovered_ms=2**60))
         await recover(connection, 11)
-        assert (await one_account(connection, 11, LASTS))["recovered_ms"] == 2**60 + 1
+        assert (await one_account(connection, 11))["recovered_ms"] == 2**60 + 1
 
 
 async def test_disabled_with_a_reason_and_enabled_with_nothing_held(stocked):
@@ -138,10 +138,10 @@ async def test_disabled_with_a_reason_and_enabled_with_nothing_held(stocked):
         assert await disable(connection, 11, " the card expired ")
     assert (await states(stocked))["one"] == "disabled"
     async with writing(stocked) as connection:
-        row = await one_account(connection, 11, LASTS)
+        row = await one_account(connection, 11)
         assert (row["disabled_reason"], row["recovered_ms"]) == ("the card expired", 0)
         assert await enable(connection, 11)
-        row = await one_account(connection, 11, LASTS)
+        row = await one_account(connection, 11)
         assert (row["disabled_reason"], row["state"]) == ("", "active")
         assert row["recovered_ms"] > 0
 

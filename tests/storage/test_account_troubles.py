@@ -3,6 +3,7 @@
 from sqlalchemy import insert
 
 from tollbridge.storage.account_troubles import (
+    UNENDING,
     Held,
     any_of_the_dead,
     clear_the_dead,
@@ -16,8 +17,6 @@ from tollbridge.storage.account_troubles import (
 )
 from tollbridge.storage.ledger_tables import node
 from tollbridge.storage.unit_of_work import working
-
-LASTS = "failing"
 
 
 async def enters(connection, number: int, *, dead: bool = False) -> None:
@@ -43,7 +42,7 @@ async def test_a_node_replaces_its_own_rows_alone(engine):
         assert await held_by_anybody(connection, ["rate_limited"]) == []
         found = await held_by_anybody(connection, ["quarantined"])
         assert sorted(found) == sorted([rows[0], moved])
-        seen = await troubles_of(connection, [7, 8], LASTS)
+        seen = await troubles_of(connection, [7, 8])
         assert [(one.node, one.reason) for one in seen[7]] == [
             ("node 1", "it # has #marks"),
             ("node 2", "why"),
@@ -59,10 +58,10 @@ async def test_what_is_over_is_not_in_force_but_a_breaker_waits_for_its_probe(en
     async with working(engine) as connection:
         await enters(connection, 1)
         before = await database_ms(connection) - 1
-        rows = [held(7, "quarantined", before), held(7, LASTS, before)]
+        rows = [held(7, "quarantined", before), held(7, UNENDING, before)]
         await write_troubles(connection, 1, [], rows)
-        (seen,) = (await troubles_of(connection, [7], LASTS))[7]
-        assert seen.trouble == LASTS
+        (seen,) = (await troubles_of(connection, [7]))[7]
+        assert seen.trouble == UNENDING
         assert await held_by_anybody(connection, ["quarantined"]) == []
 
 
@@ -73,7 +72,7 @@ async def test_the_dead_and_the_unknown_say_nothing_of_the_present(engine):
         later = await database_ms(connection) + 60_000
         for number in (2, 3):
             await write_troubles(connection, number, [], [held(number, "quarantined", later)])
-        assert await troubles_of(connection, [2, 3], LASTS) == {}
+        assert await troubles_of(connection, [2, 3]) == {}
         assert await any_of_the_dead(connection)
         await write_troubles(connection, 1, [], [held(1, "quarantined", later)])
         dead = await held_by_anybody(connection, ["quarantined"], dead=True)

@@ -116,15 +116,14 @@ async def _changed(
 
 
 async def _accounts(engine: Any, channel: str | None) -> Any:
-    from tollbridge.relay.effects import Trouble
     from tollbridge.storage.account_states import some_accounts
     from tollbridge.storage.account_troubles import troubles_of
     from tollbridge.storage.unit_of_work import reading
 
     async with reading(engine) as connection:
-        rows = await some_accounts(connection, Trouble.FAILING, channel=channel)
+        rows = await some_accounts(connection, channel=channel)
         ids = [row["id"] for row in rows]
-        return rows, await troubles_of(connection, ids, Trouble.FAILING)
+        return rows, await troubles_of(connection, ids)
 
 
 def _time(at_ms: int) -> str:

@@ -22,9 +22,6 @@ from tollbridge.storage.engine import DATABASE_ERRORS
 from tollbridge.storage.unit_of_work import reading, working
 
 LOOK_S: Final = 1.0
-LASTS: Final = Trouble.FAILING
-"""The trouble that its time does not end, but a call that succeeds."""
-
 TAKEN_OVER: Final = frozenset({Trouble.RATE_LIMITED, Trouble.QUARANTINED, Trouble.MODEL_BLOCKED})
 """What lasts: breakers and what passes in seconds every process finds out for itself."""
 
@@ -143,7 +140,7 @@ class Board:
                 rows = [self._row(key, one, now_ms, now_s) for key, one in new.items()]
                 await account_troubles.write_troubles(connection, self._node_id, gone, rows)
         self._written = held
-        ends = (one.until_s for one in held.values() if one.trouble is not LASTS)
+        ends = (one.until_s for one in held.values() if one.trouble is not Trouble.FAILING)
         self._first_end_s = min(ends, default=float("inf"))
 
     async def _sweep(self) -> None:

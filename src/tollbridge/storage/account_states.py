@@ -44,17 +44,14 @@ async def find_account(connection: AsyncConnection, channel: str, name: str) -> 
     return found
 
 
-async def one_account(
-    connection: AsyncConnection, account_id: int, lasts: str
-) -> RowMapping | None:
+async def one_account(connection: AsyncConnection, account_id: int) -> RowMapping | None:
     """Return an account as operators see it, None when there is none."""
-    query = _seen(connection, lasts).where(accounts.c.id == account_id)
+    query = _seen(connection).where(accounts.c.id == account_id)
     return (await connection.execute(query)).mappings().one_or_none()
 
 
 async def some_accounts(
     connection: AsyncConnection,
-    lasts: str,
     *,
     channel: str | None = None,
     state: State | None = None,
@@ -63,14 +60,13 @@ async def some_accounts(
 ) -> Sequence[RowMapping]:
     """Return accounts as operators see them, by id, which is the order in which they were made.
 
-    Their `state` is as far as living nodes have told; `lasts` names the trouble that its time does
-    not end.
+    Their `state` is as far as living nodes have told.
     """
-    query = _seen(connection, lasts).where(accounts.c.id > after_id)
+    query = _seen(connection).where(accounts.c.id > after_id)
     if channel is not None:
         query = query.where(channels.c.name == channel)
     if state is not None:
-        query = query.where(_state(connection, lasts) == state)
+        query = query.where(_state(connection) == state)
     query = query.order_by(accounts.c.id).limit(limit)
     return (await connection.execute(query)).mappings().all()
 
@@ -122,20 +118,20 @@ async def enable(connection: AsyncConnection, account_id: int) -> bool:
     return await recover(connection, account_id)
 
 
-def _seen(connection: AsyncConnection, lasts: str) -> Select[tuple[object, ...]]:
+def _seen(connection: AsyncConnection) -> Select[tuple[object, ...]]:
     return (
-        select(*_SEEN, _state(connection, lasts).label("state"))
+        select(*_SEEN, _state(connection).label("state"))
         .select_from(accounts)
         .join(channels, channels.c.id == accounts.c.channel_id)
         .join(account_tokens, account_tokens.c.account_id == accounts.c.id, isouter=True)
     )
 
 
-def _state(connection: AsyncConnection, lasts: str) -> ColumnElement[str]:
+def _state(connection: AsyncConnection) -> ColumnElement[str]:
     """Return what an account is now, the state that is hardest to leave first."""
     parked = (
         select(account_trouble.c.account_id)
-        .where(account_trouble.c.account_id == accounts.c.id, in_force(connection, lasts))
+        .where(account_trouble.c.account_id == accounts.c.id, in_force(connection))
         .correlate(accounts)
         .exists()
     )

@@ -6,7 +6,7 @@ that are dead say nothing of the present. Must not know what a trouble is.
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,7 +18,10 @@ from tollbridge.storage.ledger_tables import node
 Key = tuple[int, str, str]
 """Account, model ('' = all) and trouble: what a node has one row for."""
 
-_MARK = " #"
+UNENDING: Final = "failing"
+"""The one trouble that its time does not end, but a call that succeeds."""
+
+_MARK: Final = " #"
 _rows = account_trouble.c
 
 
@@ -120,16 +123,13 @@ async def forget_account(connection: AsyncConnection, account_id: int) -> None:
 
 
 async def troubles_of(
-    connection: AsyncConnection, account_ids: Collection[int], lasts: str
+    connection: AsyncConnection, account_ids: Collection[int]
 ) -> dict[int, list[Shown]]:
-    """Return what living nodes hold against accounts now, by account, the longest first.
-
-    `lasts` names the trouble that its time does not end.
-    """
+    """Return what living nodes hold against accounts now, by account, the longest first."""
     query = (
         select(account_trouble, node.c.name)
         .join(node, node.c.id == _rows.node_id)
-        .where(_rows.account_id.in_(account_ids), in_force(connection, lasts))
+        .where(_rows.account_id.in_(account_ids), in_force(connection))
         .order_by(_rows.until_ms.desc(), _rows.node_id, _rows.model)
     )
     found: dict[int, list[Shown]] = defaultdict(list)
@@ -140,9 +140,9 @@ async def troubles_of(
     return found
 
 
-def in_force(connection: AsyncConnection, lasts: str) -> ColumnElement[bool]:
+def in_force(connection: AsyncConnection) -> ColumnElement[bool]:
     """Return the condition that a row is a living node's and not over."""
-    return _living() & or_(_rows.until_ms > clock_of(connection), _rows.trouble == lasts)
+    return _living() & or_(_rows.until_ms > clock_of(connection), _rows.trouble == UNENDING)
 
 
 def _living() -> ColumnElement[bool]:
