@@ -13,7 +13,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from tests.services import postgres, redis
+from tests.services import nursery, postgres, redis
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,6 +70,25 @@ def postgres_server() -> Iterator[postgres.Server]:
 def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
     """Give the test a fresh, empty database: postgresql://postgres@127.0.0.1:port/name."""
     with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: postgres.Server) -> Iterator[str]:
+    """Return the URL of a migrated database that tests get copies of; nobody connects to it."""
+    with postgres_server.database() as url:
+        environ = {**os.environ, "TOLLBRIDGE_KEY_FILE": "unused"}
+        done = nursery.run(("migrate", "--database", url), environ)
+        assert done.returncode == 0, done.stderr
+        yield url
+
+
+@pytest.fixture
+def migrated_postgres_url(
+    postgres_server: postgres.Server, postgres_template: str
+) -> Iterator[str]:
+    """Give the test a fresh database with this version's schema."""
+    with postgres_server.database(postgres_template) as url:
         yield url
 
 

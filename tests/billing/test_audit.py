@@ -47,7 +47,7 @@ HOUSE = settings(
 def migrated(request, tmp_path):
     url = f"sqlite:///{tmp_path}/books.db"
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
+        url = request.getfixturevalue("migrated_postgres_url")
     run(migrate(url))
     return url
 

@@ -14,7 +14,7 @@ from tollbridge.storage.unit_of_work import reading
 def migrated(request, tmp_path):
     url = f"sqlite:///{tmp_path}/books.db"
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres_url")
+        url = request.getfixturevalue("migrated_postgres_url")
     run(migrate(url))
     return url
 

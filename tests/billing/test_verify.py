@@ -147,7 +147,7 @@ BROKEN = [
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
     if request.param == "postgresql":
-        return request.getfixturevalue("postgres_url")
+        return request.getfixturevalue("migrated_postgres_url")
     return f"sqlite:///{tmp_path / 'books.db'}"
 
 

@@ -13,9 +13,11 @@ from tollbridge.storage.migrate import migrate
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Return the URL of an empty database, once on each engine."""
+    """Return the URL of an empty database, once on each engine; `engine` gets it migrated."""
     if request.param == "postgresql":
-        url: str = request.getfixturevalue("postgres_url")
+        migrated = "engine" in request.fixturenames
+        name = "migrated_postgres_url" if migrated else "postgres_url"
+        url: str = request.getfixturevalue(name)
         return url
     return f"sqlite:///{tmp_path}/tollbridge.db"
 
@@ -23,6 +25,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
     """Return an engine on a migrated database."""
+    # A copy of a migrated database is found to be so.
     await migrate(database_url)
     opened = open_engine(database_url)
     yield opened

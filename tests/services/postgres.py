@@ -111,11 +111,16 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
-        """Yield the URL of a fresh, empty database that is dropped afterwards."""
+    def database(self, template: str = "") -> Iterator[str]:
+        """Yield the URL of a fresh database that is dropped afterwards.
+
+        It is empty, or a copy of the database of this server whose URL is `template`.
+        """
         self._databases += 1
         name = f"test_{self._databases}"
-        self.execute(f"CREATE DATABASE {name}")
+        # A copy of its files: quicker than by way of the log.
+        like = f" TEMPLATE {template.rpartition('/')[2]} STRATEGY FILE_COPY" if template else ""
+        self.execute(f"CREATE DATABASE {name}{like}")
         try:
             yield f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
         finally:

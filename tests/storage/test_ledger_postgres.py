@@ -14,10 +14,10 @@ ALL = (WALLET, LIMIT, SECOND)
 
 
 @pytest.fixture
-async def url(postgres_url):
-    await pg_books.begin(postgres_url, 1000, limit=500, second=400)
-    yield postgres_url
-    assert await pg_books.findings(postgres_url) == []
+async def url(migrated_postgres_url):
+    await pg_books.begin(migrated_postgres_url, 1000, limit=500, second=400)
+    yield migrated_postgres_url
+    assert await pg_books.findings(migrated_postgres_url) == []
 
 
 async def test_a_call_from_hold_to_settle(url):
