@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +15,10 @@ import pytest
 
 from tests.conformance.shop import Vendor
 from tests.conformance.test_stored_responses import ANN, BOB, catalogue, make
+from tests.services import nursery
 from tests.services.postgres import free_port
 from tests.services.sdk_received import openai_client
 
-_COMMAND = (sys.executable, "-m", "tollbridge.cli")
 PATIENCE_S = 60
 
 
@@ -30,14 +29,8 @@ class Process:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"{self.port}.log"
-        with self.log.open("wb") as out:
-            self.child = subprocess.Popen(
-                [*_COMMAND, "serve", "--port", str(self.port), *options],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
-                env=environ,
-            )
+        words = ("serve", "--port", str(self.port), *options)
+        self.child = nursery.start(words, environ, self.log)
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
@@ -73,14 +66,7 @@ def pair(tmp_path: Path, postgres_url: str, redis_url: str) -> Iterator[Any]:
         file = tmp_path / "config.toml"
         file.write_text(catalogue(vendor.url), encoding="utf-8")
         for words in (("migrate",), ("apply", str(file))):
-            done = subprocess.run(
-                [*_COMMAND, *words, *options],
-                capture_output=True,
-                text=True,
-                env=environ,
-                check=False,
-                timeout=PATIENCE_S,
-            )
+            done = nursery.run((*words, *options), environ)
             assert done.returncode == 0, done.stderr
         processes += [Process(tmp_path, environ, *options) for _ in range(2)]
         for process in processes:

@@ -18,9 +18,9 @@ from typing import Any
 
 import asyncpg
 
-from tests.faults.member import COMMAND, START_S, Member
+from tests.faults.member import START_S, Member
 from tests.faults.proxy import Proxy
-from tests.services import postgres, redis
+from tests.services import nursery, postgres, redis
 from tollbridge.billing.verify import verify
 from tollbridge.demo.fake_upstream import FakeUpstream
 from tollbridge.storage.engine import open_engine
@@ -117,14 +117,7 @@ class Fleet:
     async def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a `tollbridge` command on the database to its end."""
         environ = {**os.environ, **self._environ, "TOLLBRIDGE_DATABASE": self.database.url}
-
-        def command() -> subprocess.CompletedProcess[str]:
-            return subprocess.run(
-                [*COMMAND, *words],
-                capture_output=True, text=True, env=environ, check=False, timeout=120,
-            )  # fmt: skip
-
-        return await asyncio.to_thread(command)
+        return await asyncio.to_thread(nursery.run, words, environ)
 
     async def apply(self, text: str, *flags: str) -> None:
         """Apply a configuration; fails the test when it is refused."""

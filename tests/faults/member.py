@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,6 @@ from tests.faults.proxy import Proxy
 from tests.services import nursery
 from tests.services.postgres import free_port
 
-COMMAND = (sys.executable, "-m", "tollbridge.cli")
 START_S = 60.0
 _ASK_S = 10.0
 

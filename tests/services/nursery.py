@@ -29,6 +29,7 @@ _LOADED = [
     *("sqlalchemy.dialects.sqlite.aiosqlite", "sqlalchemy.dialects.postgresql.asyncpg"),
     *("tollbridge.storage.backup", "tollbridge.storage.restore", "tollbridge.migrations"),
 ]
+_RUN_S = 120.0
 _PR_SET_PDEATHSIG = 1
 _NURSERY = multiprocessing.get_context("forkserver")
 _NURSERY.set_forkserver_preload(_LOADED)
@@ -94,7 +95,7 @@ def start(
 
 
 def run(words: tuple[str, ...], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run `tollbridge WORDS` to its end; subprocess.TimeoutExpired after a minute."""
+    """Run `tollbridge WORDS` to its end; subprocess.TimeoutExpired after two minutes."""
     if _about_python(environ) != _about_python(os.environ):
         return subprocess.run(
             [*COMMAND, *words],
@@ -103,13 +104,13 @@ def run(words: tuple[str, ...], environ: Mapping[str, str]) -> subprocess.Comple
             text=True,
             env=environ,
             check=False,
-            timeout=60,
+            timeout=_RUN_S,
         )
     with tempfile.TemporaryDirectory(prefix="nursery-") as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
         child = Child(words, environ, out, err)
         try:
-            status = child.wait(60)
+            status = child.wait(_RUN_S)
         finally:
             child.kill()
         return subprocess.CompletedProcess(words, status, out.read_text(), err.read_text())
