@@ -38,6 +38,7 @@ from tollbridge.relay.bound import Bound
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.pool import Pool
+from tollbridge.relay.probe import Probe
 from tollbridge.relay.queue import Queue
 from tollbridge.relay.realtime_door import RealtimeDoor, is_realtime
 from tollbridge.relay.routes import is_relayed
@@ -122,12 +123,7 @@ class Gateway:
         self._keys = KeyStore(self._engine, self._secrets)
         self._access_tokens = TokenStore(self._engine, self._secrets)
         pool = self._open_pool()
-        self._watcher = Watcher(
-            self._engine,
-            lambda: load_snapshot(self._engine, self._secrets),
-            self._changed,
-            notices=Notices(self._engine) if settings.sqlite_path is None else None,
-        )
+        self._watcher = self._make_watcher()
         await self._watcher.start()
         await self._board.open(takes_over=settings.park_accounts)
         await self._counters.start()
@@ -167,12 +163,21 @@ class Gateway:
                 metrics=self.metrics,
                 refresh_gauges=self._refresh_gauges,
                 all_metrics=self._siblings.exposition if self._siblings else None,
+                test_account=self._probe().test,
             )
         )
         if settings.work:
             self._worker = self._start_worker()
         if self._siblings:
             await self._siblings.start()
+
+    def _make_watcher(self) -> Watcher:
+        return Watcher(
+            self._engine,
+            lambda: load_snapshot(self._engine, self._secrets),
+            self._changed,
+            notices=Notices(self._engine) if self._settings.sqlite_path is None else None,
+        )
 
     def _open_pool(self) -> Pool:
         """Make the pool, and the board that tells others of what is held in it."""
@@ -186,6 +191,9 @@ class Gateway:
             lambda text: self._secrets.mark("account", text),
         )
         return pool
+
+    def _probe(self) -> Probe:
+        return Probe(self._engine, self._secrets, self._client, self._world.tokens)
 
     def _start_worker(self) -> Worker:
         engine, settings, gauges = self._engine, self._settings, Counted(self.metrics)

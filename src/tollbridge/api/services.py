@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tollbridge.catalog.finding import Finding
 from tollbridge.catalog.snapshot import Snapshot
 from tollbridge.core.metrics import Metrics
 from tollbridge.core.secrets import Secrets
@@ -19,7 +20,9 @@ class ApiServices:
     `snapshot`, `ready` (the ledger takes calls) and `draining` (the process is ending) are asked at
     every request. `relayed(method, path)` says what the relay answers, for all that is refused here.
     `refresh_gauges` brings the gauges of `metrics` up to date. `all_metrics` is set where several
-    processes serve: it answers for all of them, or raises TimeoutError.
+    processes serve: it answers for all of them, or raises TimeoutError. `test_account(id, model)`
+    makes a call to an account now; None when there is none with a credential. It raises ProbeRuns
+    while another runs, and ValueError for a model that its channel does not sell.
     """
 
     engine: AsyncEngine
@@ -33,3 +36,4 @@ class ApiServices:
     metrics: Metrics
     refresh_gauges: Callable[[], None]
     all_metrics: Callable[[], Awaitable[bytes]] | None = None
+    test_account: Callable[[int, str | None], Awaitable[Finding | None]] | None = None

@@ -29,9 +29,12 @@ async def change_version(connection: AsyncConnection) -> int:
     return version
 
 
-async def load_snapshot(engine: AsyncEngine, secrets: Secrets) -> Snapshot:
+async def load_snapshot(
+    engine: AsyncEngine, secrets: Secrets, *, also: int | None = None
+) -> Snapshot:
     """Return the catalogue as it is now, all of it of one moment.
 
+    `also` is the id of an account to have in it although it may be out of use.
     SecretsError when a stored credential does not open with this key file, ValueError for a row
     that makes no sense, database errors as they come.
     """
@@ -39,7 +42,7 @@ async def load_snapshot(engine: AsyncEngine, secrets: Secrets) -> Snapshot:
         return Snapshot.build(
             await change_version(connection),
             await read_site(connection),
-            await _channels(connection, secrets),
+            await _channels(connection, secrets, also),
             await _models(connection),
         )
 
@@ -66,10 +69,12 @@ def _model(row: RowMapping, price: RowMapping | None) -> Model:
     )
 
 
-async def _channels(connection: AsyncConnection, secrets: Secrets) -> list[Channel]:
+async def _channels(
+    connection: AsyncConnection, secrets: Secrets, also: int | None
+) -> list[Channel]:
+    in_use = accounts.c.enabled & (accounts.c.disabled_reason == "")
     usable = select(accounts).where(
-        accounts.c.enabled,
-        accounts.c.disabled_reason == "",
+        in_use if also is None else or_(in_use, accounts.c.id == also),
         or_(accounts.c.secret != "", accounts.c.auth != "secret"),
     )
     ordered = usable.order_by(accounts.c.priority, accounts.c.name)
