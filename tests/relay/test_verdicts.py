@@ -228,3 +228,40 @@ def test_what_a_failed_connection_does_to_the_account(reason):
         Reason.PROXY_FAILED: PROXY_DOWN, Reason.REPLY_TOO_LARGE: None, Reason.TOTAL_TIMEOUT: None,
     }  # fmt: skip
     assert of_failure(UpstreamFailure(reason)).effect == special.get(reason, FAILING)
+
+
+@pytest.mark.parametrize(
+    ("status", "complaint", "effect"),
+    [
+        # What a client can make a vendor repeat must not shut its pool.
+        (400, UpstreamComplaint("Invalid value: 'billing'."), FAILING),
+        (422, UpstreamComplaint("Unrecognized argument: insufficient funds"), FAILING),
+        (400, UpstreamComplaint("This organization has been disabled."), QUARANTINED),
+        (402, UpstreamComplaint("insufficient funds"), QUARANTINED),
+        (429, UpstreamComplaint("You exceeded your current quota"), QUARANTINED),
+        (500, UpstreamComplaint("the billing service is away"), FAILING),
+        (503, UpstreamComplaint("no", code="insufficient_quota"), QUARANTINED),
+        (429, UpstreamComplaint("See /billing", code="rate_limit_exceeded"), rate_limited(None)),
+    ],
+)
+def test_words_alone_take_an_account_out_only_where_no_request_causes_them(
+    status, complaint, effect
+):
+    verdict = of_status(status, complaint, None)
+    assert (verdict.effect, verdict.elsewhere) == (effect, True)
+
+
+@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        UpstreamComplaint("No such File object: file-abc"),
+        UpstreamComplaint("You do not have permission to access the File abc", "PERMISSION_DENIED"),
+        UpstreamComplaint("Item with id 'my model' not found."),
+    ],
+)
+def test_what_another_account_may_have_is_asked_of_it_and_held_against_none(status, complaint):
+    verdict = of_status(status, complaint, None)
+    assert (verdict.outcome, verdict.elsewhere) == (f"status_{status}", True)
+    assert (verdict.error.kind, verdict.effect) == (Kind.UPSTREAM_BAD_REQUEST, None)
+    assert verdict.error.message

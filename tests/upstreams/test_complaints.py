@@ -173,3 +173,68 @@ def test_a_limit_of_a_subscription_says_in_its_body_when_it_ends(value, wait_s):
     body = {"error": {"type": "usage_limit_reached", "message": "m", "resets_in_seconds": value}}
     complaint = read_complaint(msgspec.json.encode(body))
     assert (complaint.kind, complaint.retry_after_s) == ("usage_limit_reached", wait_s)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "No such File object: file-abc",
+        "File not found: file_011CNha8iCJcU1wXNR6q4V8w",
+        "You do not have permission to access the File abc or it may not exist.",
+        "CachedContent not found (or permission denied)",
+        "Item with id 'the model' not found. Items are not persisted when `store` is set to false.",
+        "Vector store with id 'vs_1' not found.",
+        "Container with id 'cntr_1' not found.",
+        "Previous response with id 'resp_1' not found.",
+        "No assistant found with id 'asst_1'.",
+    ],
+)
+def test_what_is_about_something_that_the_client_names(message):
+    assert UpstreamComplaint(message, "not_found_error").about_reference
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        UpstreamComplaint("The model `voice-file` does not exist or you do not have access to it."),
+        UpstreamComplaint("models/gemini-file-1 is not found for API version v1beta"),
+        UpstreamComplaint("model: claude-prompt-9", "not_found_error"),
+        UpstreamComplaint("The file is too large"),
+        UpstreamComplaint("No such File object: x", code="model_not_found"),
+        UpstreamComplaint("Your project does not have permission to use the service"),
+        UpstreamComplaint(),
+    ],
+)
+def test_what_is_not_about_what_the_client_names(complaint):
+    assert not complaint.about_reference
+
+
+@pytest.mark.parametrize(
+    ("complaint", "proved"),
+    [
+        (UpstreamComplaint("no", code="invalid_api_key"), True),
+        (UpstreamComplaint("no", "billing_error"), True),
+        (
+            UpstreamComplaint(
+                "Your credit balance is too low to access the Anthropic API. Please go to Plans &"
+                " Billing to upgrade or purchase credits.",
+                "invalid_request_error",
+            ),
+            True,
+        ),
+        (UpstreamComplaint("This organization has been disabled."), True),
+        # Words of the request, which the vendor only repeats.
+        (UpstreamComplaint("Invalid value: 'billing'. Supported values are: 'user'."), False),
+        (UpstreamComplaint("Unrecognized request argument supplied: insufficient funds"), False),
+        (UpstreamComplaint("This organization has been disabled.: Extra inputs"), False),
+    ],
+)
+def test_what_a_client_cannot_make_a_vendor_say(complaint, proved):
+    assert complaint.proves_account == proved
+
+
+def test_where_a_code_speaks_of_a_rate_advice_on_billing_is_no_bill():
+    words = "Rate limit reached. Visit example.com/billing to add a payment method."
+    assert not UpstreamComplaint(words, "requests", "rate_limit_exceeded").about_account
+    assert not UpstreamComplaint(words, "rate_limit_error").about_account
+    assert UpstreamComplaint(words, "RESOURCE_EXHAUSTED").about_account

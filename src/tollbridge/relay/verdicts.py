@@ -35,6 +35,9 @@ _TIMEOUTS = frozenset(
 _CLIENT_FAULTS = frozenset({400, 413, 415, 422})
 _ACCOUNT_FAULTS = frozenset({401, 402, 403, 404, 405})
 _REFUSALS = frozenset({401, 402, 403})
+_UNSEEN = frozenset({403, 404})
+# No request can make a vendor answer with one of these, whatever it says there.
+_SPEAKING = frozenset({401, 402, 403, 429})
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TOO_MANY, _OVERLOADED = 401, 403, 404, 429, 529
 # What a reason says of the account; a failed connection is counted like a failed answer.
 _OF_REASON: Mapping[Reason, Effect | None] = MappingProxyType(
@@ -84,6 +87,8 @@ def of_status(
 
     `reset_s`: after how many seconds a limit is over, as far as the upstream said so.
     """
+    if status in _UNSEEN and complaint.about_reference:
+        return Verdict(f"status_{status}", _client_fault(status, complaint), elsewhere=True)
     ours = complaint.about_account or complaint.lacks_model
     if (status == _TOO_MANY or complaint.about_rate) and not ours:
         if reset_s is None and complaint.retry_after_s is not None:
@@ -109,7 +114,7 @@ def _effect_of(status: int, complaint: UpstreamComplaint) -> Effect:
         return OVERLOADED
     if complaint.lacks_model:
         return MODEL_GONE
-    if complaint.about_account:
+    if complaint.proves_account or (status in _SPEAKING and complaint.about_account):
         return QUARANTINED
     # Where another thing is missing, or the whole path, it is not the model that others ask for.
     if status == _NOT_FOUND and complaint.about_model:

@@ -16,6 +16,11 @@ _ACCOUNT_WORDS = re.compile(
     r"(?:deactivated|disabled|suspended)|api key",
     re.IGNORECASE,
 )
+# Whole sentences of vendors that have no code for it: no request can make them say just this.
+_ACCOUNT_SENTENCES = re.compile(
+    r"Your credit balance is too low to access the \w+ API\. Please go to Plans & Billing to upgrade or"
+    r" purchase credits\.|This organization has been disabled\."
+)
 _ACCOUNT_CODES = frozenset(
     {
         "insufficient_quota",
@@ -35,11 +40,10 @@ _ACCOUNT_CODES = frozenset(
 )
 _MODEL_CODES = frozenset({"model_not_found", "model_decommissioned", "DeploymentNotFound"})
 _MODEL_WORDS = re.compile(r"\bmodels?\b|\bdeployment\b", re.IGNORECASE)
-_RATE_CODES = frozenset(
+# Words that are never used for a bill that is due, unlike Google's.
+_PLAIN_RATE_CODES = frozenset({"rate_limit_exceeded", "rate_limit_error", "RateLimitReached"})
+_RATE_CODES = _PLAIN_RATE_CODES | frozenset(
     {
-        "rate_limit_exceeded",
-        "rate_limit_error",
-        "RateLimitReached",
         "RATE_LIMIT_EXCEEDED",
         "RESOURCE_EXHAUSTED",
         # A subscription's window is used up.
@@ -51,6 +55,16 @@ _CONTEXT_WORDS = re.compile(
     r"context (?:length|window|limit)|maximum prompt length|prompt is too long|input is too long"
     r"|token count\b.{0,40}\bexceeds the maximum",
     re.IGNORECASE,
+)
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`")
+# Things that are kept at a vendor and named by clients; not as a part of a model's name.
+_THINGS = re.compile(
+    r"(?<![\w/.-])(?:files?|items?|responses?|conversations?|containers?|vector stores?|assistants?"
+    r"|threads?|prompts?|batch(?:es)?|skills?|voices?|cached ?contents?)(?![\w/.-])",
+    re.IGNORECASE,
+)
+_MISSING = re.compile(
+    r"not found|no such|not exist|\bno \w+ found|permission to access", re.IGNORECASE
 )
 _ABILITY_WORDS = re.compile(
     r"\bnot supported (?:in|with|by|on|for) this model\b"
@@ -98,9 +112,34 @@ class UpstreamComplaint:
 
         One that says when to come again speaks of a rate: Google words a minute's quota like a plan's.
         """
-        if self.code in _ACCOUNT_CODES or self.kind in _ACCOUNT_CODES:
+        if self.proves_account:
             return True
-        return self.retry_after_s is None and bool(_ACCOUNT_WORDS.search(self.message))
+        rate = self.code in _PLAIN_RATE_CODES or self.kind in _PLAIN_RATE_CODES
+        wait = self.retry_after_s is not None
+        return not (rate or wait) and bool(_ACCOUNT_WORDS.search(self.message))
+
+    @property
+    def proves_account(self) -> bool:
+        """Whether it is about our account in a way that no request can bring about.
+
+        Vendors repeat names and values of a request in their messages, so words alone prove nothing.
+        """
+        return (
+            self.code in _ACCOUNT_CODES
+            or self.kind in _ACCOUNT_CODES
+            or bool(_ACCOUNT_SENTENCES.fullmatch(self.message))
+        )
+
+    @property
+    def about_reference(self) -> bool:
+        """Whether something is missing that the client names and that lies at the vendor.
+
+        Another account of the pool may have it.
+        """
+        if self.lacks_model:
+            return False
+        said = _QUOTED.sub("", self.message)
+        return bool(_THINGS.search(said) and _MISSING.search(said))
 
     @property
     def lacks_model(self) -> bool:
