@@ -4,13 +4,15 @@ Every command goes to the database, where running gateways notice it within a se
 needs one to run. An account is named CHANNEL/ACCOUNT.
 """
 
+import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from tollbridge.cli.options import CONFIG, DATABASE, ask, stop
+from tollbridge.cli.options import CONFIG, DATABASE, ask, existing, saying_what_is_wrong, stop
 
 _NAME = click.argument("name", metavar="CHANNEL/ACCOUNT")
 
@@ -82,6 +84,35 @@ def enable(name: str, config: Path | None, database: str | None) -> None:
     click.echo(f"{name} is in use, unless the configuration switches it off")
 
 
+@account.command()
+@_NAME
+@click.option("--model", metavar="MODEL", help="Instead of the cheapest that the channel sells.")
+@CONFIG
+@DATABASE
+def test(name: str, model: str | None, config: Path | None, database: str | None) -> None:
+    """Make the smallest real call to an account, and recover it if that succeeds.
+
+    The call is this command's own, also beside a running gateway, whose limits do not count it.
+    """
+    channel, own = split(name)
+    settings = existing(config, database)
+    with saying_what_is_wrong():
+        finding = asyncio.run(_tested(settings, channel, own, model))
+    if finding is None:
+        stop(RuntimeError(f"there is no account {name} with a credential"))
+    status = f", status {finding.status}" if finding.status else ""
+    asked = f" ({finding.model})" if finding.model else ""
+    click.echo(f"{finding.outcome}: {finding.path}{asked}{status}, {finding.took_ms} ms")
+    if finding.said:
+        click.echo(f"the vendor says: {finding.said}")
+    if finding.trouble:
+        lasts = "" if finding.for_s is None else f" for {finding.for_s:g} s"
+        click.echo(
+            f"a call that fails so is held against the {finding.scope}: {finding.trouble}{lasts}"
+        )
+    sys.exit(0 if finding.ok else 1)
+
+
 def split(name: str) -> tuple[str, str]:
     """Return channel and account of a name like CHANNEL/ACCOUNT; exit 1 when it is none."""
     channel, slash, own = name.partition("/")
@@ -113,6 +144,43 @@ async def _changed(
             await connection.rollback()
             return False
         return await change(connection, account_id)
+
+
+async def _tested(settings: Any, channel: str, own: str, model: str | None) -> Any:
+    from tollbridge.app import open_secrets
+    from tollbridge.core.secrets import SecretsError
+    from tollbridge.storage.account_states import find_account
+    from tollbridge.storage.engine import open_engine
+    from tollbridge.storage.unit_of_work import reading
+
+    engine = open_engine(settings.database)
+    try:
+        async with reading(engine) as connection:
+            account_id = await find_account(connection, channel, own)
+        if account_id is None:
+            return None
+        return await _probed(engine, open_secrets(settings), account_id, model)
+    except (SecretsError, ValueError) as error:
+        stop(error)
+    finally:
+        await engine.dispose()
+
+
+async def _probed(engine: Any, secrets: Any, account_id: int, model: str | None) -> Any:
+    from tollbridge.catalog.loader import load_snapshot
+    from tollbridge.relay.probe import Probe
+    from tollbridge.relay.tokens import Tokens
+    from tollbridge.upstreams.http1 import Http1Client
+    from tollbridge.upstreams.limits import Limits
+
+    snapshot = await load_snapshot(engine, secrets)
+    client = Http1Client(Limits())
+    tokens = Tokens(engine, secrets, lambda: snapshot, lambda _kind, _subject, _detail: None)
+    try:
+        return await Probe(engine, secrets, client, tokens).test(account_id, model)
+    finally:
+        await tokens.close()
+        await client.close()
 
 
 async def _accounts(engine: Any, channel: str | None) -> Any:
