@@ -15,6 +15,7 @@ from tollbridge.relay.choice import Choice
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.realtime_line import Lines, accounts_of, serving
 from tollbridge.relay.throttle import Throttle
+from tollbridge.relay.world import World
 from tollbridge.storage.counters_memory import MemoryCounters
 
 
@@ -36,7 +37,7 @@ def lines(**values: Any) -> Lines:
     pool = Pool(time.monotonic, lambda *_: None)
     settings, throttle = Settings(**values), Throttle(MemoryCounters(), metrics)
     choice = Choice(pool, throttle, metrics, time.monotonic, settings.max_attempts, serving)
-    return Lines(settings, choice)
+    return Lines(World(), settings, choice)
 
 
 async def test_the_best_account_is_asked_for_the_model(vendors):

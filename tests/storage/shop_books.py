@@ -25,8 +25,8 @@ TEXTS = (
     '{"json": [true]}', "\\u0000 is no NUL", "' OR 1=1 --", "x" * 64,
 )  # fmt: skip
 Rows = dict[str, list[dict[str, Any]]]
-_ORDER = ("users", "channels", "accounts", "models", "prices", "api_keys", "site", "node",
-          "purse", "hold", "usage", "journal", "job", "alert", "lease")  # fmt: skip
+_ORDER = ("users", "channels", "accounts", "account_tokens", "models", "prices", "api_keys",
+          "access_tokens", "site", "node", "purse", "hold", "usage", "journal", "job", "alert", "lease")  # fmt: skip
 _COUNTS = USAGE_COLUMNS[USAGE_COLUMNS.index("input") : USAGE_COLUMNS.index("items")]
 
 
@@ -81,6 +81,7 @@ class Shop:
                 client_policy="any", groups='["*"]', rpm=0, tpm=0, concurrency=0,
                 proxy=SECRETS.seal("http://me:hush@proxy", f"channel:{channel}:proxy"),
                 enabled=bool(number), created_ms=self._first,
+                **self._new(requires_telegram=bool(number)),
             )  # fmt: skip
             account = self._id()
             self._add(
@@ -88,8 +89,11 @@ class Shop:
                 base_url="http://vendor", secret=SECRETS.seal("hush", f"account:{account}:secret"),
                 weight=1, priority=0, compatible=True, proxy="", cost_num=1, cost_den=2,
                 stops_on_abort=False, enabled=True, created_ms=self._first,
-                **self._new(rpm=5, tpm=6, concurrency=7),
+                **self._new(rpm=5, tpm=6, concurrency=7, auth=("secret", "oauth")[number],
+                            recovered_ms=8, disabled_reason=self._text()),
             )  # fmt: skip
+            if number and self._newest:
+                self._sign_in(account)
             self._add(
                 "models", id=model, name=f"m{number}", context=9, max_output=8, sizes="[]",
                 n_max=0, prompt_max=0, text_max=0, enabled=True, created_ms=self._first,
@@ -110,6 +114,18 @@ class Shop:
             )  # fmt: skip
             self._add("lease", name="audit", holder=1, until_ms=self._now + 60_000)
 
+    def _sign_in(self, account: int) -> None:
+        sealed = {
+            column: SECRETS.seal("hush", f"token:{account}:{column}")
+            for column in ("client_secret", "refresh", "access")
+        }
+        self._add(
+            "account_tokens", account_id=account, token_url="http://vendor/token",
+            client_id=self._text(), scope="a b", style="json", **sealed, expires_ms=self._now,
+            version=9, holder=3, held_until_ms=self._now, quarantined_until_ms=2**60,
+            failure="status_503",
+        )  # fmt: skip
+
     def _new(self, **values: Any) -> dict[str, Any]:
         return values if self._newest else {}
 
@@ -119,8 +135,15 @@ class Shop:
         self._add(
             "users", id=user, email=f"U{number}@example.com", email_norm=f"u{number}@example.com",
             role="user", group_name="default", status="active", password_hash=None,
-            wallet_id=wallet, created_ms=self._first, **self._new(rpm=1, tpm=2, concurrency=3),
+            wallet_id=wallet, created_ms=self._first,
+            **self._new(rpm=1, tpm=2, concurrency=3, telegram_id=number or None),
         )  # fmt: skip
+        if self._newest:
+            self._add(
+                "access_tokens", id=self._id(), user_id=user, name=self._text(),
+                hash=self._random.randbytes(32), last6="fedcba", scopes='["read"]',
+                created_ms=self._first, expires_ms=None, revoked_ms=number or None, used_ms=None,
+            )  # fmt: skip
         self._add(
             "api_keys", id=key, user_id=user, name=self._text(), hash=self._random.randbytes(32),
             last6="abcdef", channel_id=self._one("channels")["id"], enabled=True,
