@@ -4,7 +4,7 @@ Never a secret, a token or a whole address. Must not know how states come about.
 """
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Query, Request
@@ -232,7 +232,7 @@ async def sign_in(
             check_oauth(plan, allow_private=site.allow_private_upstreams)
         except OAuthError as error:
             await connection.rollback()
-            raise invalid(f"body.{error.field}", f"{error.reason}.".capitalize()) from None
+            raise invalid(f"body.{error.field}", f"{error}.".capitalize()) from None
         await set_oauth(connection, services.secrets, account_id, plan, at_ms=now_ms())
     return await _shown(services.engine, account_id)
 
@@ -289,7 +289,7 @@ async def _shown(engine: AsyncEngine, account_id: int) -> OneAccount:
     return OneAccount(**_fields(row, troubles.get(account_id, ())), recent=recent)
 
 
-def _fields(row: RowMapping, troubles: Sequence[Shown]) -> dict[str, object]:
+def _fields(row: RowMapping, troubles: Sequence[Shown]) -> dict[str, Any]:
     same = ("id", "name", "channel_id", "channel", "platform", "weight", "priority", "auth")
     signs_in = row["auth"] == "oauth" and row["expires_ms"] is not None
     return {
