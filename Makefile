@@ -54,6 +54,7 @@ bench: setup
 
 docs: setup
 	@$(BIN)/python tools/docs.py
+	@$(BIN)/python -m tests.faults.faults_page --write
 
 format: setup
 	@$(BIN)/ruff check --fix --quiet --exit-zero .

@@ -208,6 +208,9 @@ _REFUSED = (
           heard=Kind.CONTEXT_TOO_LONG, elsewhere=False, held=None, outcomes=("status_400",)),
     Fault(name="400_key", what="400 that speaks of our key.",
           make=_worded(_KEY, status=400), held=QUARANTINE, outcomes=("status_400",)),
+    Fault(name="400_words", what="400 whose words speak of a bill or a key, without a code: perhaps only"
+          " the client's own words, repeated.",
+          make=_told(400, "Invalid value: 'billing'."), outcomes=("status_400",)),
     Fault(name="401", what="401: the credential is refused.",
           make=_told(401), held=QUARANTINE, outcomes=("account_refused",)),
     Fault(name="402", what="402: the account at the vendor has no money left.",
@@ -216,6 +219,10 @@ _REFUSED = (
           make=_told(403), held=QUARANTINE, outcomes=("account_refused",)),
     Fault(name="403_page", what="403 as a page of HTML: a network in between refuses, not the vendor.",
           make=Page(403, "text/html", _HTML), outcomes=("account_refused",)),
+    Fault(name="403_named", what="403 or 404 for a file or the like that the client names; another account"
+          " may have it.",
+          make=_told(403, "You do not have permission to access the File abc."),
+          heard=Kind.UPSTREAM_BAD_REQUEST, held=None, outcomes=("status_403",)),
     Fault(name="404_model", what="404: the vendor does not have the model, or not for this account.",
           make=_told(404, _NO_MODEL, error_kind="not_found_error"), held=BLOCKED, outcomes=("account_refused",)),
     Fault(name="404_model_code", what="404 with the code `model_not_found`.",

@@ -50,12 +50,18 @@ class Ward:
     def __init__(self, floor: Floor, places: Places) -> None:
         self.floor = floor
         self.places = places
-        self.health = Health(Clock())
+        self.clock = Clock()
+        self.health = Health(self.clock)
 
     async def play(self, fault: Fault, wire: str, mode: str, accounts: int) -> list[Standing]:
         """Call once with so many accounts, the first with the fault; return what is held against it."""
+        self.clock = Clock()
+        self.health = self.floor.pool.health = Health(self.clock)
+        return await self.again(fault, wire, mode, accounts)
+
+    async def again(self, fault: Fault, wire: str, mode: str, accounts: int) -> list[Standing]:
+        """Do the same with what is held against the account so far."""
         floor, books = self.floor, self.floor.vendor.books
-        self.health = floor.pool.health = Health(Clock())
         way = way_of(fault, self.places, floor.url, "user")
         platform = PLATFORMS[wire]
         stop = {"platform": platform, "channel_id": 1}
@@ -120,3 +126,26 @@ async def test_what_is_held_against_the_account_and_until_when(ward, fault, wire
     found = await ward.play(fault, wire, mode, 1)
     assert [one.trouble for one in found] == ([held.trouble] if held and held.lasting else [])
     assert (held is not None and held.lasting) or not was_counted(ward)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("accounts", [1, 2])
+async def test_a_credential_that_is_refused_again_is_out_for_twice_as_long(ward, accounts):
+    refused = next(fault for fault in FAULTS if fault.name == "401")
+    [first] = await ward.play(refused, "chat", "unary", accounts)
+    lasts_s, until_s = 600, NOW_S + 600
+    assert first.until_s == until_s
+    for _ in range(7):
+        # A moment before, nobody asks it; then it is asked once.
+        ward.clock.now = until_s - 1
+        [before] = await ward.again(refused, "chat", "unary", accounts)
+        assert before.until_s == until_s
+        ward.clock.now = until_s
+        [standing] = await ward.again(refused, "chat", "unary", accounts)
+        lasts_s = min(2 * lasts_s, 21_600)
+        until_s += lasts_s
+        assert standing.until_s == until_s
+    ward.clock.now = until_s
+    ward.health.succeeded(ward.first, MODEL)
+    [anew] = await ward.again(refused, "chat", "unary", accounts)
+    assert anew.until_s == until_s + 600
