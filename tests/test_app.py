@@ -15,7 +15,8 @@ import httpx2
 import pytest
 
 from tests.services.gateway import KEY, chat, frames, running
-from tollbridge.app import CannotServe, open_secrets
+from tollbridge.app import CannotServe
+from tollbridge.core.own_secrets import open_secrets
 from tollbridge.core.secrets import SecretsError
 from tollbridge.core.settings import Settings
 from tollbridge.storage.disk import DatabaseInUse, DatabaseLock
@@ -78,30 +79,6 @@ def test_a_database_serves_one_process_at_a_time(tmp_path):
             refused(settings)
     finally:
         lock.release()
-
-
-def test_a_new_installation_gets_its_key_file_once(tmp_path):
-    settings = settings_of(tmp_path)
-    first = open_secrets(settings)
-    assert settings.key_path.is_file()
-    assert settings.key_path.parent != settings.sqlite_path.parent
-    assert open_secrets(settings).key_hash("x") == first.key_hash("x")
-
-
-def test_secrets_can_come_from_the_environment_alone(tmp_path):
-    content = open_and_read(settings_of(tmp_path))
-    elsewhere = settings_of(tmp_path / "elsewhere", keys=content)
-    assert open_secrets(elsewhere).key_hash("x") == open_secrets(settings_of(tmp_path)).key_hash(
-        "x"
-    )
-    assert not (tmp_path / "elsewhere").exists()
-    with pytest.raises(SecretsError):
-        open_secrets(settings_of(tmp_path, keys="nonsense"))
-
-
-def open_and_read(settings):
-    open_secrets(settings)
-    return settings.key_path.read_text()
 
 
 async def test_a_served_process_answers_counts_and_ends_politely(tmp_path):

@@ -13,7 +13,8 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from tollbridge.core.secrets import Secrets, SecretsError, load_or_create
+from tollbridge.core.own_secrets import open_secrets
+from tollbridge.core.secrets import SecretsError
 from tollbridge.core.settings import Settings
 from tollbridge.core.telemetry import configure_logging, install_excepthooks
 from tollbridge.gateway import CannotServe, Gateway
@@ -61,17 +62,6 @@ class GatewayServer(uvicorn.Server):
         self._gateway.drain()
         await super().shutdown(sockets)
         await self._gateway.close()
-
-
-def open_secrets(settings: Settings, *, may_create: bool = True) -> Secrets:
-    """Return the process's secrets; a new installation gets its key file here if it may.
-
-    Raises SecretsError.
-    """
-    path = settings.key_path
-    if path is None:
-        return Secrets.parse(settings.keys)
-    return load_or_create(path, may_create=may_create)
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:

@@ -103,8 +103,8 @@ def apply(
 
 async def _apply(settings: Any, text: str, *, dry_run: bool, prune: bool) -> None:
     from tollbridge.api.apply import apply as match_file
-    from tollbridge.app import open_secrets
     from tollbridge.catalog.file import FileError
+    from tollbridge.core.own_secrets import open_secrets
     from tollbridge.core.secrets import SecretsError
     from tollbridge.storage.engine import open_engine
     from tollbridge.storage.migrate import migrate
