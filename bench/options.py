@@ -10,6 +10,7 @@ from bench.lanes import Engine, lanes, two_processes
 
 LATENCY = "latency"
 MEMORY = "memory"
+POOL = "pool"
 PROCESSES = two_processes().name
 _JSON = Path(__file__).resolve().parent / "out/bench.json"
 
@@ -31,7 +32,8 @@ def choices() -> dict[str, Engine]:
     """Return the name of each lane with its engine."""
     compared: dict[str, Engine] = {lane.name: lane.engine for lane in lanes()}
     crossed: dict[str, Engine] = {each.lane.name: each.lane.engine for each in crossings()}
-    return compared | crossed | {LATENCY: "sqlite", MEMORY: "sqlite", PROCESSES: "postgresql"}
+    others: dict[str, Engine] = {LATENCY: "sqlite", MEMORY: "sqlite", POOL: "sqlite"}
+    return compared | crossed | others | {PROCESSES: "postgresql"}
 
 
 def read_options(words: list[str]) -> Options:

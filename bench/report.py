@@ -17,6 +17,8 @@ import msgspec
 from bench.latency import TARGET_P50_US, TARGET_P99_US, Latency
 from bench.memory import RSS_TARGET_MB, Growth, Idle
 from bench.pair import CORES_MIN, Pair
+from bench.pool import Choice
+from bench.pool import lines as choice_lines
 from bench.rounds import Figure
 
 _HEAD = ("figure", "nginx", "gateway", "ratio", "target", "")
@@ -40,6 +42,7 @@ class Report:
     idle: list[Idle] = field(default_factory=list)
     growth: Growth | None = None
     pair: Pair | None = None
+    choices: list[Choice] = field(default_factory=list)
     calls: int = 0
     unmeasured: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -76,6 +79,7 @@ def table(report: Report) -> str:
         *_crossed_lines(report.crossed),
         *_pair_lines(report.pair),
         *_latency_lines(report.latency),
+        *_choice_lines(report.choices),
     ]
     lines += [*_database_lines(report), *_idle_lines(report.idle), ""]
     lines += [f"not measured: {what}" for what in report.unmeasured]
@@ -97,6 +101,7 @@ def as_json(report: Report) -> bytes:
         "rss_growth": report.growth,
         "latency_us": None if report.latency is None else _latency_facts(report.latency),
         "processes": None if report.pair is None else _pair_facts(report.pair),
+        "choosing_us": {one.case: {"few": one.few, "many": one.many} for one in report.choices},
         "calls": report.calls,
         "not_measured": report.unmeasured,
         "faults": report.faults,
@@ -253,6 +258,10 @@ def _idle_lines(idle: Sequence[Idle]) -> list[str]:
         return []
     rows = [f"  {one.gateway}  {', '.join(f'{mb:.0f}' for mb in one.processes_mb)}" for one in idle]
     return ["", "idle memory of each process in MB, a parent first, shared pages in each:", *rows]
+
+
+def _choice_lines(found: list[Choice]) -> list[str]:
+    return ["", *choice_lines(found)] if found else []
 
 
 def _latency_lines(found: Latency | None) -> list[str]:

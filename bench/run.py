@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import crossing, latency, memory, nginx, pair, report
+from bench import crossing, latency, memory, nginx, pair, pool, report
 from bench.audit import faults
 from bench.disk import fdatasync_ns
 from bench.gateway import Gateway
 from bench.lanes import Engine, lanes, two_processes
-from bench.options import LATENCY, MEMORY, PROCESSES, Options
+from bench.options import LATENCY, MEMORY, POOL, PROCESSES, Options
 from bench.postgres import Postgres, PostgresMissing
 from bench.processes import Child, cores
 from bench.report import Report
@@ -38,7 +38,10 @@ class Run:
         self._rounds = _QUICK_ROUNDS if options.quick else _ROUNDS
 
     def on_sqlite(self) -> None:
-        """Measure all that is asked for of a gateway on SQLite."""
+        """Measure all that is asked for of a gateway on SQLite, and of its parts alone."""
+        if POOL in self._options.lanes:
+            print("  choosing an account ...", flush=True)
+            self.found.choices = pool.measure(quick=self._options.quick)
         with self._gateway("sqlite") as gateway:
             self._lanes("sqlite", gateway)
             self._crossings(gateway)

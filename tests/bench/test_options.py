@@ -9,7 +9,7 @@ from bench.options import choices, read_options
 _ON_SQLITE = (
     *("unary-64", "unary-1", "streams", "large", "messages-streams", "gemini-streams"),
     *("cross-unary", "cross-streams", "cross-unary-messages", "cross-streams-messages"),
-    *("latency", "memory"),
+    *("latency", "memory", "pool"),
 )
 _ON_POSTGRESQL = ("postgresql-unary-64", "postgresql-unary-1", "postgresql-streams", "processes")
 
