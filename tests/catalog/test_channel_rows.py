@@ -8,6 +8,7 @@ from tests.catalog.sample import CHANNEL, ENVIRON, SITE
 from tollbridge.catalog.channel_rows import channel_names, match_channels, open_sealed
 from tollbridge.catalog.file import parse_file
 from tollbridge.catalog.plan import ChannelPlan
+from tollbridge.catalog.token_rows import keep_token, read_token
 from tollbridge.core.secrets import Secrets, SecretsError
 from tollbridge.storage.tables import accounts, channels
 from tollbridge.storage.unit_of_work import writing
@@ -110,3 +111,58 @@ async def test_pruning_switches_off_and_naming_switches_on(engine: AsyncEngine, 
         assert await match(connection, secrets, prune=True) == ["~ account main/second: enabled"]
         await connection.execute(update(channels).values(enabled=False))
         assert await match(connection, secrets) == ["~ channel main: enabled"]
+
+
+SIGN_IN = """secret = "upstream-key"
+"""
+OAUTH = """oauth = {token_url = "https://vendor.example/t", refresh_token = "refresh-0"}
+"""
+
+
+async def test_an_account_changes_from_a_key_to_signing_in_and_back(
+    engine: AsyncEngine, secrets: Secrets
+):
+    signs_in = CHANNEL.replace(SIGN_IN, OAUTH)
+    async with writing(engine) as connection:
+        await match(connection, secrets)
+        every = ["client_id", "scope", "style", "client_secret", "refresh_token", "token_url"]
+        assert await match(connection, secrets, signs_in) == [
+            "~ account main/primary: auth, secret",
+            f"~ account main/primary: {', '.join(f'oauth.{name}' for name in sorted(every))}",
+        ]
+        assert await match(connection, secrets, signs_in) == []
+        row = await read_token(connection, secrets, await primary(connection))
+        assert row is not None
+        kept = await keep_token(connection, secrets, row, access="a", refresh="r", expires_ms=9)
+        assert kept
+        assert await match(connection, secrets, signs_in) == []
+        assert await refresh_of(connection, secrets) == "r"
+        # What was rotated for one host or way is not for another.
+        moved = signs_in.replace("127.0.0.1:9000", "127.0.0.1:9001")
+        assert await match(connection, secrets, moved) == [
+            "~ account main/primary: base_url",
+            "~ account main/primary: oauth.refresh_token",
+        ]
+        assert await refresh_of(connection, secrets) == "refresh-0"
+        assert await match(connection, secrets) == [
+            "~ account main/primary: auth, base_url, secret"
+        ]
+        assert await refresh_of(connection, secrets) is None
+
+
+async def test_a_new_account_that_signs_in_is_one_line(engine: AsyncEngine, secrets: Secrets):
+    async with writing(engine) as connection:
+        lines = await match(connection, secrets, CHANNEL.replace(SIGN_IN, OAUTH))
+        assert lines == ["+ channel main", "+ account main/primary", "+ account main/second"]
+        assert await refresh_of(connection, secrets) == "refresh-0"
+
+
+async def primary(connection) -> int:
+    query = select(accounts.c.id).where(accounts.c.name == "primary")
+    number: int = (await connection.execute(query)).scalar_one()
+    return number
+
+
+async def refresh_of(connection, secrets: Secrets) -> str | None:
+    row = await read_token(connection, secrets, await primary(connection))
+    return row.refresh if row is not None else None

@@ -7,6 +7,7 @@ from tests.relay.calls import account, admitted, channel, chat, model, snapshot
 from tollbridge.core.errors import Surface
 from tollbridge.relay.attempt import task_of
 from tollbridge.relay.outbound import Outbound
+from tollbridge.relay.tokens import Token
 
 SAID = [{"role": "user", "content": "hello"}]
 BODIES = {
@@ -106,6 +107,26 @@ def test_a_new_snapshot_brings_a_new_host_and_secret(outbound):
     assert outbound.target(call, new).port == 2
     # A call that began with the old snapshot still goes where that says.
     assert b"Bearer old\r\n" in head(outbound, call, old)
+
+
+@pytest.mark.parametrize("platform", sorted(AUTH))
+def test_an_account_that_signs_in_is_known_by_its_token_alone(outbound, platform):
+    path = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages",
+            "gemini": "/v1beta/models/gpt-test:generateContent"}[platform]  # fmt: skip
+    one = account(platform=platform, auth="oauth", secret="")
+    catalogue = snapshot(channel(platform=platform, accounts=(one,)))
+    headers = {b"anthropic-beta": b"context-1m-2025-08-07,oauth-2025-04-20"}
+    body = {"model": "gpt-test", **BODIES[path]}
+    call = admitted(body, path=path, catalogue=catalogue, headers=headers)
+    for number in (1, 2):
+        token = Token(f"token-{number}", number)
+        first, sent = lines(outbound.token_head(call, one, errand(call, one), token))
+        assert sent[b"authorization"] == b"Bearer token-%d" % number
+        assert first.startswith(b"POST /v1")
+        assert not {b"x-api-key", b"x-goog-api-key"} & sent.keys()
+        beta = b"oauth-2025-04-20,context-1m-2025-08-07" if platform == "anthropic" else None
+        assert sent.get(b"anthropic-beta") == beta
+        assert sent[b"content-length"] == b"%d" % len(errand(call, one).body)
 
 
 def test_accounts_do_not_mix(outbound):

@@ -10,15 +10,15 @@ import msgspec
 
 
 class TokenServer:
-    """Gives access tokens `access-N` for the refresh token that is valid now, which it rotates.
+    """Gives access tokens `access-N`, or so `named`, for the refresh token that is valid now, which it rotates.
 
     `asked` has the fields of each request. `answers` are used up first: (status, body) or, for None,
     a closed connection. While `gate` is clear nothing is answered.
     """
 
-    def __init__(self, refresh: str = "refresh-0", *, rotates: bool = True) -> None:
+    def __init__(self, refresh: str = "refresh-0", *, named: str = "access") -> None:
         self.valid = refresh
-        self.rotates = rotates
+        self.named = named
         self.lifetime_s = 3600
         self.asked: list[dict[str, str]] = []
         self.heads: list[str] = []
@@ -62,9 +62,11 @@ class TokenServer:
     def _answer(self, fields: dict[str, str]) -> tuple[int, Any]:
         if fields.get("refresh_token") != self.valid:
             return 400, {"error": "invalid_grant", "error_description": "CANARY"}
-        said = {"access_token": f"access-{self.count}", "expires_in": self.lifetime_s}
-        if self.rotates:
-            self.valid = said["refresh_token"] = f"refresh-{self.count}"
+        said: dict[str, Any] = {
+            "access_token": f"{self.named}-{self.count}",
+            "expires_in": self.lifetime_s,
+        }
+        self.valid = said["refresh_token"] = f"refresh-{self.count}"
         return 200, said
 
 

@@ -38,3 +38,14 @@ def test_who_speaks_another_protocol_passes_nothing_on(name):
     }
     platform = PLATFORMS[name]
     assert platform.client_lines(headers, native=False) == platform.client_lines({}, native=False)
+
+
+@pytest.mark.parametrize("name", sorted(AUTH))
+def test_a_token_is_told_in_one_way_everywhere(name):
+    platform = PLATFORMS[name]
+    assert platform.token_lines("t0ken") == b"authorization: Bearer t0ken\r\n"
+    said = platform.client_lines({}, native=True, signed_in=True)
+    plain = platform.client_lines({}, native=True)
+    assert said.removeprefix(plain) == (
+        b"anthropic-beta: oauth-2025-04-20\r\n" if name == "anthropic" else b""
+    )
