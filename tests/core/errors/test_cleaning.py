@@ -30,6 +30,14 @@ from tollbridge.core.errors import clean_upstream_message
         ("key AIzaSyA1234567890abcdefghijk is bad", "AIza"),
         ("Authorization: Bearer abcdefghij", "abcdefghij"),
         ("id 4f0c1f0e-1111-4222-8333-444455556666", "4f0c"),
+        ("no such field (request id: 20250601123456789Zk3VwTqX)", "20250601"),
+        ("Request ID 01JZX5M8Q2 failed", "01JZX5"),
+        ('{"trace_id":"Qk3-99zz"}', "Qk3"),
+        ("correlation-id=Zk3VwTqX99", "Zk3"),
+        ("bad field, says edge-7.vendor.example", "vendor"),
+        ("api.relay.vip: bad field", "relay"),
+        ("relay3.shop.moe/v1 refused", "shop"),
+        ("Publisher projects/p-1/locations/us-central1/publishers/x", "us-central1"),
     ],
 )
 def test_traces_are_removed(text, gone):
@@ -49,6 +57,8 @@ def test_traces_are_removed(text, gone):
         "user_location and project_settings are not allowed; account_information neither",
         "OpenAI refused; Anthropic-Version 2023-06-01",
         "Request contains an invalid argument.",
+        "api.key is missing; edge.x too; router.info.name.0 must be a text; proxy: none",
+        "the request identifies nobody; send a request id or a trace id",
         "期望 role 字段",
     ],
 )

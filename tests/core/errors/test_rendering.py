@@ -158,6 +158,22 @@ def test_strict_prefers_the_raiser_s_words_and_the_profile_its_own():
     assert message_of(error, Profile.LEGACY).startswith("Your account balance is insufficient.")
 
 
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("unsupported_value", "unsupported_value"),
+        ("edge-7.vendor.example", "invalid_request_error"),
+        ("org-abc123def", "invalid_request_error"),
+        ("203.0.113.77", "invalid_request_error"),
+        (None, "invalid_request_error"),
+    ],
+)
+def test_a_vendors_code_that_points_at_it_is_not_shown(code, shown):
+    error = ApiError(Kind.UPSTREAM_BAD_REQUEST, "no", code=code)
+    made = render(error, Surface.CHAT, Profile.STRICT, TID)
+    assert json.loads(made.body)["error"]["code"] == shown
+
+
 def test_braces_in_a_raiser_s_message_are_not_filled():
     error = ApiError(Kind.INVALID_REQUEST, "use {model}", facts={"model": "x"})
     assert message_of(error) == "use {model}"

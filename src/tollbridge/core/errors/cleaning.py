@@ -21,10 +21,13 @@ _IDS = re.compile(
     r"\barn:aws[\w:/.\-]*"
     r"|\b(?:org|proj|sk|pk|rk|sess|req|acct|wrkspc|msgbatch)[_\-][\w*.\-]{3,}"
     r"|\b(?:user|project|account|key|tenant|team|workspace|deployment)[_\-](?=[\w*\-]*\d)[\w*\-]{6,}"
-    r"|\bprojects/[\w\-]+|\bproject_number:\s?\d+|\bproject\s+(?:number\s+)?\d{6,}"
+    r"|\bprojects/[\w\-]+(?:/locations/[\w\-]+)?|\bproject_number:\s?\d+|\bproject\s+(?:number\s+)?\d{6,}"
     r"|\b(?:AIza|AKIA|eyJ)[\w.\-]{10,}"
     r"|\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b"
-    r"|\b[0-9a-f]{24,}\b",
+    r"|\b[0-9a-f]{24,}\b"
+    # What other gateways add to every complaint that they pass on.
+    r"|\b(?:request|trace|correlation|activity)[ _\-]?id\b[\"']?\s?[:=]?\s?[\"']?"
+    r"(?=[\w\-]*\d)[\w\-]{6,}",
     re.IGNORECASE,
 )
 _BEARER = re.compile(r"\b(bearer|basic)\s+[^\s\"',;]+", re.IGNORECASE)
@@ -40,6 +43,12 @@ _TLDS = (
 _HOST = re.compile(
     rf"(?<![\w.@\-/])(?:[a-z0-9](?:[a-z0-9\-]{{0,61}}[a-z0-9])?\.){{1,8}}(?:{_TLDS})"
     r"(?::\d{1,5})?(?![\w\-]|\.\w)(?:/[^\s\"'<>)\]}]*)?",
+    re.IGNORECASE,
+)
+# Under any other ending a name is a host only by how it begins and by three parts: `edge.x` is none.
+_SERVER = re.compile(
+    r"(?<![\w.@\-/])(?:api|www|gateway|gw|proxy|relay|edge|router|cdn|llm)(?:[\d\-][a-z0-9\-]{0,40})?"
+    r"(?:\.[a-z0-9\-]{1,63}){1,7}\.[a-z]{2,18}(?::\d{1,5})?(?![\w\-]|\.\w)(?:/[^\s\"'<>)\]}]*)?",
     re.IGNORECASE,
 )
 # A bare name is a host only with a port, and then with a digit or hyphen: `line:12` is not one.
@@ -62,7 +71,7 @@ def clean_upstream_message(text: str) -> str:
     for pattern in (_URL, _EMAIL, _BEARER, _IDS, _IPV4):
         text = pattern.sub(_GONE, text)
     text = _IPV6.sub(_unless_time, text)
-    for pattern in (_HOST, _NAMED_PORT):
+    for pattern in (_HOST, _SERVER, _NAMED_PORT):
         text = pattern.sub(_GONE, text)
     return clipped(text.strip(), MESSAGE_LIMIT)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tollbridge.core.clock import tid_ms
+from tollbridge.core.errors.cleaning import clean_upstream_message
 from tollbridge.core.errors.kinds import CODE_TEXTS, Kind, Profile, Surface
 from tollbridge.core.errors.paths import right_path
 from tollbridge.core.errors.profiles import Effective, effective
@@ -105,8 +106,14 @@ def _shown(error: ApiError, seen: Effective, tid: str) -> _Shown:
 
 
 def _code(error: ApiError, seen: Effective) -> str:
-    """Return the profile's code; where it has none of its own, the raiser's narrower one."""
-    return seen.code if seen.code != seen.row.code else _name(error.code) or seen.code
+    """Return the profile's code; where it has none of its own, the raiser's narrower one.
+
+    A vendor chooses its codes itself: one that points at it is left out.
+    """
+    own = error.code or ""
+    if error.kind is Kind.UPSTREAM_BAD_REQUEST and clean_upstream_message(own) != own:
+        own = ""
+    return seen.code if seen.code != seen.row.code else _name(own) or seen.code
 
 
 def _name(text: str | None) -> str:
