@@ -54,11 +54,22 @@ async def find_calls(
     """
     if not _rest(wanted):
         span = limit + 1
+    await keep_to_indexes(connection)
     walked = walk(wanted, after=after, span=span)
     found = picked(walked, wanted, limit=limit + 1)
     tids: list[str] = list((await connection.execute(found)).scalars())
     on = tids[limit - 1] if len(tids) > limit else await _end(connection, walked, span)
     return Found(await _rows(connection, tids[:limit]), on)
+
+
+async def keep_to_indexes(connection: AsyncConnection) -> None:
+    """Have PostgreSQL walk, for the rest of the transaction, whatever it thinks of a young month.
+
+    It would read and sort whole partitions until their statistics say how large they have become.
+    """
+    if connection.dialect.name == "postgresql":
+        ways = ("enable_seqscan", "enable_bitmapscan")
+        await connection.execute(select(*(func.set_config(way, "off", True) for way in ways)))
 
 
 def walk(wanted: Wanted, *, after: str | None, span: int) -> Select[Any]:

@@ -16,6 +16,8 @@ from tollbridge.identity.users import add_user
 from tollbridge.storage.tables import users
 from tollbridge.storage.unit_of_work import writing
 
+# A database of which nobody answers.
+NOBODY = "postgresql://postgres@127.0.0.1:1/none"
 PROBLEM = "application/problem+json"
 
 

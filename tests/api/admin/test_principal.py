@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.admin.office import Office, kind, problem
+from tests.api.admin.office import NOBODY, Office, kind, problem
 from tests.services.shop import DEMO
 from tollbridge.api.admin.problems import BODY_MAX
 from tollbridge.core.clock import now_ms
@@ -141,9 +141,9 @@ async def test_strangers_bodies_are_not_read_at_all(office: Office):
     assert kind(reply) == (401, "unauthorised")
 
 
-async def test_the_database_is_away(office: Office, tmp_path):
+async def test_the_database_is_away(office: Office):
     token = await office.token()
-    engine = open_engine(f"sqlite:///{tmp_path}/none/there.db")
+    engine = open_engine(NOBODY)
     store = TokenStore(engine, office.shop.secrets)
     async with office.shop.client(token, access_tokens=store) as client:
         reply = await client.get("/api/admin/me")

@@ -1,0 +1,136 @@
+"""Proof that calls are found by any filter, by a walk of an index that always ends."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from tests.storage.usage_writer import make_calls
+from tollbridge.core.clock import new_tid
+from tollbridge.storage.call_index import index_chunk
+from tollbridge.storage.call_search import Found, Wanted, find_calls, keep_to_indexes, walk
+from tollbridge.storage.query_tables import call_index
+from tollbridge.storage.unit_of_work import reading, working
+
+WISHES = [
+    Wanted(),
+    Wanted(user_id=3),
+    Wanted(key_id=3),
+    Wanted(channel_id=3),
+    Wanted(user_id=3, model="m1"),
+    Wanted(user_id=3, key_id=3, channel_id=3, model="m1", status_class=2),
+    Wanted(status_class=5),
+    Wanted(from_ms=1, until_ms=2_000_000_000_000),
+]
+
+
+async def all_of(connection: AsyncConnection, wanted: Wanted, **how: Any) -> list[str]:
+    """Follow the pages to the end."""
+    seen, after = [], None
+    while True:
+        found = await find_calls(connection, wanted, after=after, **how)
+        assert len(found.rows) <= how["limit"]
+        seen += [row["tid"] for row in found.rows]
+        assert found.on is None or after is None or found.on < after
+        if found.on is None:
+            return seen
+        after = found.on
+
+
+async def fill(engine: AsyncEngine) -> list[dict[str, Any]]:
+    made = []
+    async with working(engine) as connection:
+        for number in range(40):
+            one = {"user_id": number % 2, "key_id": number % 3, "channel_id": number % 5,
+                   "status": 502 if number % 7 == 0 else 200}  # fmt: skip
+            made.append({"tid": new_tid(), **one})
+            await make_calls(connection, [made[-1]["tid"]], **one)
+    while await index_chunk(engine):
+        pass
+    return made
+
+
+async def test_every_page_size_and_span_finds_the_same(engine: AsyncEngine):
+    made = await fill(engine)
+    wishes = [
+        {}, {"user_id": 1}, {"key_id": 2}, {"channel_id": 3}, {"user_id": 1, "key_id": 2},
+        {"user_id": 0, "channel_id": 4}, {"key_id": 99},
+    ]  # fmt: skip
+    async with reading(engine) as connection:
+        for wish in wishes:
+            for status in (None, 2, 5, 4):
+                expected = [
+                    one["tid"] for one in made
+                    if all(one[name] == value for name, value in wish.items())
+                    and status in {None, one["status"] // 100}
+                ]  # fmt: skip
+                expected.sort(reverse=True)
+                wanted = Wanted(**wish, status_class=status)
+                for limit, span in ((1, 3), (7, 10), (200, 1000), (10, 10)):
+                    assert await all_of(connection, wanted, limit=limit, span=span) == expected
+
+
+async def test_a_search_ends_after_its_span_and_says_where_to_go_on(engine: AsyncEngine):
+    made = sorted(one["tid"] for one in await fill(engine))
+    async with reading(engine) as connection:
+        found = await find_calls(connection, Wanted(status_class=4), limit=5, after=None, span=10)
+        assert found == Found([], made[-10])
+
+
+async def test_times_are_those_of_the_tids(engine: AsyncEngine):
+    tids = [f"{ms:012x}7{'0' * 3}8{'f' * 15}" for ms in (1_767_225_600_000 + n for n in range(4))]
+    async with working(engine) as connection:
+        await make_calls(connection, tids)
+    while await index_chunk(engine):
+        pass
+    async with reading(engine) as connection:
+        wanted = Wanted(from_ms=1_767_225_600_001, until_ms=1_767_225_600_003)
+        assert await all_of(connection, wanted, limit=9) == [tids[2], tids[1]]
+
+
+async def test_rows_carry_the_accounts_name(engine: AsyncEngine):
+    await fill(engine)
+    async with reading(engine) as connection:
+        found = await find_calls(connection, Wanted(), limit=1, after=None)
+    assert found.rows[0]["account_name"] is None
+    assert found.rows[0]["end_state"]
+
+
+@pytest.mark.parametrize("wanted", WISHES)
+async def test_every_search_walks_an_index(engine: AsyncEngine, wanted: Wanted):
+    rows = [
+        {"tid": new_tid(), "user_id": number % 50, "key_id": number % 50, "model": "m1",
+         "channel_id": number % 50, "status": 200, "charge": 1}
+        for number in range(3000)
+    ]  # fmt: skip
+    async with working(engine) as connection:
+        await connection.execute(insert(call_index), rows)
+    async with engine.connect() as connection:
+        await connection.execute(text("ANALYZE"))
+        await connection.commit()
+        plan = await planned(connection, wanted)
+    assert "SCAN call_index" not in plan and "Seq Scan" not in plan, plan
+    assert "Sort  " not in plan and "TEMP B-TREE" not in plan, plan
+    assert "USING" in plan or "Index" in plan, plan
+
+
+async def planned(connection: AsyncConnection, wanted: Wanted) -> str:
+    await keep_to_indexes(connection)
+    walked = walk(wanted, after="f" * 32, span=1000)
+    shown = walked.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    word = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    rows = await connection.exec_driver_sql(f"{word} {shown}")
+    return "\n".join(str(row[-1]) for row in rows)
+
+
+@given(st.integers(0, 2**47))
+def test_the_first_tid_of_a_millisecond(at_ms: int):
+    shown = str(
+        walk(Wanted(from_ms=at_ms), after=None, span=1).compile(
+            compile_kwargs={"literal_binds": True}
+        )
+    )
+    assert f"{at_ms:012x}{'0' * 20}" in shown
