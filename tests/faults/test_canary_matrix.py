@@ -37,7 +37,7 @@ POINTERS = (
     f"https://{HIDDEN}.vendor.example/{HIDDEN}?q={HIDDEN} {HIDDEN}.internal:8443 org-{HIDDEN}"
     f" {HIDDEN}@vendor.example proj_{HIDDEN} acct_{HIDDEN} req_{HIDDEN} sk-{HIDDEN} Bearer {HIDDEN}"
     f" arn:aws:bedrock:us-east-1:123456789012:{HIDDEN} projects/{HIDDEN} 203.0.113.77"
-    " [2001:db8::77]:443 98765432-1111-2222-3333-444455556666"
+    " [2001:db8::77]:443 edge-7.{HIDDEN}.example (request id: 1{HIDDEN}) 98765432-1111-2222-3333-444455556666"
 )
 TELLTALES = (
     *(
