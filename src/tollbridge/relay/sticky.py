@@ -26,6 +26,7 @@ _BEGINNINGS: Final = (
     "system",
     "instructions",
     "systemInstruction",
+    "system_instruction",
     "messages",
     "input",
     "contents",
@@ -52,21 +53,32 @@ def session_of(call: Call) -> int | None:
 def _named(call: Call) -> bytes | None:
     """Return the name that the client gave the session, if it did."""
     headers = call.exchange.headers
-    for name in _HEADERS:
-        if name in headers:
-            return b"header\0" + headers[name]
+    for header in _HEADERS:
+        if headers.get(header):
+            return b"header\0" + headers[header]
     source = call.source
     if not isinstance(source, TopLevel):
         return None
-    if source.kind("prompt_cache_key") == _QUOTE:
-        return b"cache\0" + (source.raw("prompt_cache_key") or b"")
+    if (key := _text(source, "prompt_cache_key")) is not None:
+        return b"cache\0" + key
     if source.kind("metadata") == _OBJECT:
         try:
-            user = peek(source.raw("metadata") or b"{}").raw("user_id")
+            user = _text(peek(source.raw("metadata") or b"{}"), "user_id")
         except PeekError:
-            return None
-        return None if user is None else b"metadata\0" + user
-    return None
+            user = None
+        if user is not None:
+            return b"metadata\0" + user
+    # Its turn alone is in the body, so that there is no beginning to go by.
+    previous = _text(source, "previous_response_id")
+    return None if previous is None else b"previous\0" + previous
+
+
+def _text(source: TopLevel, name: str) -> bytes | None:
+    """Return a string field as it is written; None for an empty one, which names nothing."""
+    if source.kind(name) != _QUOTE:
+        return None
+    written = source.raw(name)
+    return None if written == b'""' else written
 
 
 def _beginning(source: TopLevel) -> bytes:
