@@ -1,7 +1,9 @@
 """Proof that no route opens without a `require`, and that the control plane stands apart."""
 
+import asyncio
 from typing import Annotated
 
+import httpx2
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import iter_route_contexts
 
@@ -88,10 +90,6 @@ async def test_the_rest_is_as_it_was(office: Office):
 
 
 async def test_a_real_gateway_from_the_command_line_to_the_last_byte(tmp_path):
-    import asyncio
-
-    import httpx2
-
     async with running(tmp_path) as (gateway, _):
         promoted = '\n[[user]]\nemail = "boss@example.com"\nrole = "admin"\n'
         await asyncio.to_thread(gateway.apply, promoted)
@@ -109,11 +107,26 @@ async def test_a_real_gateway_from_the_command_line_to_the_last_byte(tmp_path):
             call = (await client.get(f"/api/admin/requests/{tid}?note=canary-7f3a")).json()
             assert (call["state"], call["operator"]["account"]) == ("settled", "one")
             assert call["receipt"]["charge"] != "0.00"
+            other = await client.post(
+                "/api/admin/tokens", json={"name": "x", "scopes": ["channels:read"]}
+            )
+            await revoked_elsewhere(gateway, client, other.json())
             own = (await client.get("/api/admin/me")).json()["token_id"]
             assert (await client.delete(f"/api/admin/tokens/{own}")).status_code == 204
             assert kind(await client.get("/api/admin/me")) == (401, "unauthorised")
         log = gateway.log.read_text()
         assert token not in log and "canary-7f3a" not in log
+
+
+async def revoked_elsewhere(gateway, client, made) -> None:
+    """Revoke a token by another process; the gateway that knows it hears of that."""
+    headers = {"authorization": f"Bearer {made['token']}"}
+    assert (await client.get("/api/admin/me", headers=headers)).status_code == 200
+    done = await asyncio.to_thread(gateway.run, "token", "revoke", made["id"])
+    assert done.returncode == 0, done.stderr
+    while (reply := await client.get("/api/admin/me", headers=headers)).status_code == 200:
+        await asyncio.sleep(0.01)
+    assert kind(reply) == (401, "unauthorised")
 
 
 async def stop_and_go(client, number: str) -> None:

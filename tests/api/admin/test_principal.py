@@ -1,9 +1,14 @@
 """Proof that nothing is reached without a token that is good for it, whatever the role."""
 
+import re
+
 import pytest
+from fastapi.routing import iter_route_contexts
 
 from tests.api.admin.office import NOBODY, Office, kind, problem
 from tests.services.shop import DEMO
+from tollbridge.api.admin.app import make_admin
+from tollbridge.api.admin.principal import requirement_of
 from tollbridge.api.admin.problems import BODY_MAX
 from tollbridge.core.clock import now_ms
 from tollbridge.identity.access_tokens import TokenStore
@@ -51,6 +56,35 @@ def judged(role: str, held: Scope, needed: Scope | None) -> tuple[int, str] | No
     if needed is None or (held in {needed, Scope.ALL} and needed in allowed):
         return None
     return 403, "scope-missing"
+
+
+@pytest.mark.parametrize("role", ["user", "staff", "admin"])
+async def test_the_matrix_of_all_routes_there_are(office: Office, role: str):
+    """The table above is written by hand; this one has every route, whoever wrote it."""
+    routes = list(iter_route_contexts(make_admin(office.shop.services).routes))
+    for held in Scope:
+        async with office.client(held, role=role) as client:
+            for route in routes:
+                needed = requirement_of(route).scope
+                refused = role == "user" or held not in allowed_to(role) | {Scope.ALL}
+                missing = needed and not (
+                    held in {needed, Scope.ALL} and needed in allowed_to(role)
+                )
+                path = str(route.path_format).replace("{tid}", TID)
+                path = re.sub(r"\{\w+\}", "1", path)
+                for method in route.methods or ():
+                    reply = await client.request(method, path)
+                    what = reply.json().get("type", "") if reply.content else ""
+                    expected = "role-forbidden" if refused else "scope-missing" if missing else ""
+                    closed = what.endswith(("role-forbidden", "scope-missing"))
+                    assert closed is bool(expected), (held, method, path)
+                    assert what.endswith(expected), (held, method, path)
+
+
+def allowed_to(role: str) -> set[Scope]:
+    """Return what a role may do, written down once more."""
+    reads = {scope for scope in Scope if scope.endswith(":read")}
+    return {"user": set(), "staff": reads | {Scope.TOKENS_WRITE}, "admin": set(Scope)}[role]
 
 
 @pytest.mark.parametrize(
