@@ -34,3 +34,10 @@ def test_a_limit_lasts_until_its_reset_within_the_cap(reset):
 def test_which_causes_pass_by_themselves(effect, transient):
     assert effect.transient is transient
     assert effect.for_s is None or effect.for_s <= COOLDOWN_MAX_S
+
+
+def test_an_account_that_cannot_sign_in_is_left_out_for_as_long_as_that_lasts():
+    effect = effects.signed_out(90.5)
+    assert effect == (Trouble.SIGNED_OUT, Scope.ACCOUNT, 90.5, False)
+    # Where it is not known, its next call may find out.
+    assert effects.signed_out(0.0) is None

@@ -268,6 +268,53 @@ async def test_the_end_of_a_process_waits_for_what_is_rotated(stage):
     assert (await stage.row()).refresh == "refresh-1"
 
 
+async def broken(stage, *, mended: bool) -> None:
+    """Let the database refuse every new version of a token, or take them again."""
+    statement = (
+        "DROP TRIGGER full"
+        if mended
+        else (
+            "CREATE TRIGGER full BEFORE UPDATE OF version ON account_tokens"
+            " BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    )
+    async with stage.engine.begin() as connection:
+        await connection.exec_driver_sql(statement)
+
+
+@EMBEDDED
+@pytest.mark.parametrize("tries", [1, 5])
+async def test_a_rotated_token_is_stored_as_soon_as_the_database_takes_it(stage, tries):
+    paused: list[float] = []
+
+    async def pause(for_s: float) -> None:
+        paused.append(for_s)
+        if len(paused) == tries:
+            await broken(stage, mended=True)
+
+    await stage.put()
+    await broken(stage, mended=False)
+    assert await value(stage.process(pause=pause), stage.account) == "access-1"
+    assert ((await stage.row()).refresh, len(paused)) == ("refresh-1", tries)
+    assert paused == sorted(paused)
+
+
+@EMBEDDED
+async def test_one_that_cannot_be_stored_serves_this_process_at_least(stage):
+    paused: list[float] = []
+
+    async def pause(for_s: float) -> None:
+        paused.append(for_s)
+
+    await stage.put()
+    await broken(stage, mended=False)
+    tokens = stage.process(pause=pause)
+    assert await value(tokens, stage.account) == "access-1"
+    assert ((await stage.row()).refresh, sum(paused) < 20) == ("refresh-0", True)
+    assert await value(tokens, stage.account) == "access-1"
+    assert stage.server.count == 1
+
+
 @EMBEDDED
 async def test_an_account_without_a_way_to_sign_in_has_no_token(stage):
     tokens = stage.process()

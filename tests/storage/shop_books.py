@@ -90,7 +90,7 @@ class Shop:
                 weight=1, priority=0, compatible=True, proxy="", cost_num=1, cost_den=2,
                 stops_on_abort=False, enabled=True, created_ms=self._first,
                 **self._new(rpm=5, tpm=6, concurrency=7, auth=("secret", "oauth")[number],
-                            recovered_ms=8, disabled_reason=self._text()),
+                            recovered_ms=8, disabled_reason=("", self._text())[number]),
             )  # fmt: skip
             if number and self._newest:
                 self._sign_in(account)

@@ -32,7 +32,7 @@ def oauth(
     refresh_token_file: Path | None,
     config: Path | None,
     database: str | None,
-    **said: str,
+    **said: Any,
 ) -> None:
     """Let an account sign in: the refresh token is read from standard input or a file.
 
