@@ -24,7 +24,7 @@ def test_the_format_of_stored_bills_only_grows():
     assert (bill.tid, bill.num, bill.den, bill.client) == ("t", 3, 20, "c")
     assert (bill.account_id, bill.input, bill.output) == (None, 0, 0)
     assert json.loads(pack(BILL))[:4] == ["t" * 32, 5, 6, 7]
-    newer = stored[:-1] + ',1,2,{"audio_output":3},"from a later version"]'
+    newer = stored[:-1] + ',1,2,{"audio_output":3},null,"from a later version"]'
     assert (unpack(newer).output, unpack(newer).used) == (2, Usage(audio_output=3))
     assert (bill.used, unpack(stored[:-1] + ",1,2,null]").used) == (None, None)
 
@@ -42,7 +42,7 @@ def test_every_column_gets_its_own_value():
         status=499,
         error_kind="internal",
         flags=("estimated", "partial"),
-        usage=Usage(**counts, request=1),
+        usage=Usage(**counts, request=1, tier="flex"),
         model_answered="answered",
         list_cost=31,
         own_cost=32,
@@ -60,7 +60,7 @@ def test_every_column_gets_its_own_value():
         "end_state": "partial", "flags": "estimated,partial", **counts, "items": '{"request":1}',
         "price_id": 10, "multiplier_num": 3, "multiplier_den": 20, "list_cost": 31,
         "own_cost": 32, "held": 33, "first_token_ms": 34, "total_ms": 35, "client": "client",
-        "attempts": "[]",
+        "attempts": "[]", "service_tier": "flex", "factors": None, "reversed": 0,
     }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ _TEXT_DEFAULTS = {
     "flags": "",
 }
 _NULL = ("account_id", "model_sent", "model_answered", "platform", "error_kind", "items",
-         "price_id", "first_token_ms", "client", "attempts")  # fmt: skip
+         "price_id", "first_token_ms", "client", "attempts", "service_tier", "factors")  # fmt: skip
 _tids = itertools.count(1)
 
 

@@ -20,4 +20,5 @@ def test_every_plane_is_in_it():
         *("job", "lease", "alert", "call_index", "audit_mark", "audit_sum"),
         *("rollup", "rollup_dirty", "rollup_floor"),
         *("account_tokens", "account_trouble", "access_tokens"),
+        *("user_groups", "lot", "lot_use", "user_alert", "sink_feed"),
     }

@@ -24,7 +24,7 @@ from tollbridge.storage.rollup_marks import DAY
 from tollbridge.storage.rollups import begin
 from tollbridge.storage.saved_tables import known_revisions
 
-FROM = ["0002", "0003", "0004", "0005", "0006"]
+FROM = ["0002", "0003", "0004", "0005", "0006", "0007"]
 _SCHEMAS = {
     "sqlite": "SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
     "postgresql": "SELECT table_name || ' ' || column_name || ' ' || data_type || ' '"
@@ -125,7 +125,7 @@ async def test_a_failure_in_the_middle_leaves_the_old_schema(database_url, revis
     """A table in the way of one that the upgrade makes late: what was done before is undone."""
     await old_shop(database_url, revision)
     await in_one(database_url, lambda connection: connection.execute(
-        text("CREATE TABLE account_trouble (in_the_way BIGINT)")) and None)  # fmt: skip
+        text("CREATE TABLE sink_feed (in_the_way BIGINT)")) and None)  # fmt: skip
     before = await in_one(database_url, schema), await in_one(database_url, named_but_foreign)
     failed = True
     with suppress(*DATABASE_ERRORS):
@@ -136,7 +136,7 @@ async def test_a_failure_in_the_middle_leaves_the_old_schema(database_url, revis
         before
     )
     await in_one(database_url, lambda connection: connection.execute(
-        text("DROP TABLE account_trouble")) and None)  # fmt: skip
+        text("DROP TABLE sink_feed")) and None)  # fmt: skip
     await migrate(database_url)
     await in_one(database_url, check)
     assert await findings(database_url) == []

@@ -39,6 +39,8 @@ class Bill(msgspec.Struct, array_like=True):
     output: int = 0
     used: Usage | None = None
     """All buckets so far, where a call has more than text; they go before `input` and `output`."""
+    factors: str | None = None
+    """What the multiplier is made of, as JSON, where that is more than the channel's own."""
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -87,7 +89,7 @@ def usage_row(bill: Bill, end: Ending) -> UsageRow:
         used.cache_write_1h, used.output, used.reasoning, used.audio_input, used.audio_output,
         used.image_input, used.image_output, counted_items(used), bill.price_id, bill.num,
         bill.den, end.list_cost, end.own_cost, end.held, end.first_token_ms, end.total_ms,
-        bill.client, end.attempts,
+        bill.client, end.attempts, used.tier or None, bill.factors, 0,
     )  # fmt: skip
 
 

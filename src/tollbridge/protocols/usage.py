@@ -32,6 +32,7 @@ class Usage(msgspec.Struct, frozen=True):
 
     `clamped` says that the provider's figures did not add up or were negative and were corrected,
     `interim` that only the input is known so far, as some providers tell it when a stream begins.
+    `tier` is the service tier as the answer names it, "" for the usual one.
     """
 
     input: int = 0
@@ -51,6 +52,7 @@ class Usage(msgspec.Struct, frozen=True):
     images: tuple[ImageCount, ...] = ()
     clamped: bool = False
     interim: bool = False
+    tier: str = ""
 
     def tokens_in(self) -> int:
         """Return the tokens of all input buckets, cached ones too: what a price tier is chosen by."""

@@ -15,7 +15,8 @@ USAGE_COLUMNS = (
     "status", "error_kind", "end_state", "flags", "input", "cache_read", "cache_write_5m",
     "cache_write_1h", "output", "reasoning", "audio_input", "audio_output", "image_input",
     "image_output", "items", "price_id", "multiplier_num", "multiplier_den", "list_cost",
-    "own_cost", "held", "first_token_ms", "total_ms", "client", "attempts", "charge", "loss",
+    "own_cost", "held", "first_token_ms", "total_ms", "client", "attempts", "service_tier",
+    "factors", "reversed", "charge", "loss",
 )  # fmt: skip
 UsageRow = tuple[Any, ...]
 TID = 0
@@ -28,10 +29,11 @@ _INT32_MAX = 2**31 - 1
 _TEXTS = frozenset({
     "tid", "key_name", "channel_name", "model_asked", "model_sent", "model_answered", "surface",
     "platform", "error_kind", "end_state", "flags", "items", "client", "attempts",
+    "service_tier", "factors",
 })  # fmt: skip
 _MAY_BE_NULL = frozenset({
     "account_id", "model_sent", "model_answered", "platform", "error_kind", "items", "price_id",
-    "first_token_ms", "client", "attempts",
+    "first_token_ms", "client", "attempts", "service_tier", "factors",
 })  # fmt: skip
 _PLAIN_TEXT_MAX = 16
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Index,
     Integer,
     String,
     Table,
@@ -108,6 +109,12 @@ usage = Table(
     Column("total_ms", BigInteger, nullable=False),
     Column("client", String(40)),
     Column("attempts", Text),
+    # As the answer named it; null = the usual one.
+    Column("service_tier", String(32)),
+    # What the multiplier is made of where that is more than the channel's own, as JSON.
+    Column("factors", Text),
+    # What staff gave back of the charge, which itself stays as it was booked.
+    Column("reversed", BigInteger, nullable=False, server_default="0"),
     CheckConstraint(
         "charge >= 0 AND list_cost >= 0 AND own_cost >= 0 AND loss >= 0 AND held >= 0",
         name="money",
@@ -140,6 +147,33 @@ journal = Table(
     UniqueConstraint("kind", "ref"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("debit <> credit", name="sides"),
+)
+
+# Where credit came from and how much of it is left (money.md, "Money in and out").
+lot = Table(
+    "lot",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=False),
+    Column("wallet_id", BigInteger, nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("remaining", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    UniqueConstraint("origin", "ref"),
+    CheckConstraint("amount > 0 AND remaining >= 0 AND remaining <= amount", name="remaining"),
+    Index("ix_lot_wallet_id", "wallet_id"),
+)
+
+# What was spent of a lot on each day of UTC.
+lot_use = Table(
+    "lot_use",
+    metadata,
+    Column("lot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("day_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("amount", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 node = Table(

@@ -41,6 +41,10 @@ users = Table(
     Column("created_ms", BigInteger, nullable=False),
     # Null = not bound to Telegram.
     Column("telegram_id", BigInteger),
+    # What the user wants to be told about: spending of a period, a balance that gets low. Null = not.
+    Column("budget_nano", BigInteger),
+    Column("budget_period", String(8)),
+    Column("low_balance_nano", BigInteger),
     UniqueConstraint("email"),
     UniqueConstraint("email_norm"),
     UniqueConstraint("wallet_id"),
@@ -72,6 +76,8 @@ channels = Table(
     Column("mapping", Text, nullable=False, server_default="{}"),
     # Only for users who are bound to Telegram.
     Column("requires_telegram", Boolean, nullable=False, server_default=false()),
+    # Hours of the day with a factor of their own, as JSON; '{}' = none.
+    Column("peak", Text, nullable=False, server_default="{}"),
     UniqueConstraint("name"),
     CheckConstraint("multiplier_num > 0 AND multiplier_den > 0", name="multiplier"),
     CheckConstraint("platform IN ('openai', 'anthropic', 'gemini')", name="platform"),
@@ -147,6 +153,8 @@ prices = Table(
     Column("rates", Text, nullable=False),
     Column("tiers", Text, nullable=False),
     Column("items", Text, nullable=False),
+    # Rates of service tiers, by the name that answers give them.
+    Column("services", Text, nullable=False, server_default="{}"),
     CheckConstraint("valid_to_ms >= valid_from_ms", name="validity"),
     Index("ix_prices_model_id_valid_from_ms", "model_id", "valid_from_ms"),
     Index(
@@ -156,6 +164,16 @@ prices = Table(
         sqlite_where=text("valid_to_ms IS NULL"),
         postgresql_where=text("valid_to_ms IS NULL"),
     ),
+)
+
+# Sets of users with a factor on their prices; a group without a row has none.
+user_groups = Table(
+    "user_groups",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("factor_num", BigInteger, nullable=False),
+    Column("factor_den", BigInteger, nullable=False),
+    CheckConstraint("factor_num > 0 AND factor_den > 0", name="factor"),
 )
 
 api_keys = Table(

@@ -4,6 +4,7 @@ Times are milliseconds since 1970. Must not know what a job does.
 """
 
 from sqlalchemy import (
+    CHAR,
     BigInteger,
     CheckConstraint,
     Column,
@@ -45,6 +46,26 @@ lease = Table(
     Column("name", String(64), primary_key=True),
     Column("holder", BigInteger, nullable=False),
     Column("until_ms", BigInteger, nullable=False),
+)
+
+# What users were told, so that nobody is told twice of one window. `key_id` 0 = the wallet.
+user_alert = Table(
+    "user_alert",
+    metadata,
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(32), primary_key=True),
+    Column("window_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Usage rows that a sink outside has not yet been sent, in the order in which they came or changed.
+sink_feed = Table(
+    "sink_feed",
+    metadata,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("tid", CHAR(32), nullable=False),
 )
 
 alert = Table(
