@@ -217,3 +217,16 @@ def test_the_heads_that_are_kept_are_bounded(outbound):
         first, _ = lines(head(outbound, admitted(body, path=path, catalogue=catalogue), to))
         assert first == f"POST {path} HTTP/1.1".encode()
     assert len(outbound._addresses[to.id].heads) <= 1_000
+
+
+def test_a_head_that_passes_as_it_is_has_its_own_method_and_lines(outbound):
+    one = account(base_url="https://vendor.example/openai", secret="s3cret")
+    path, own = b"/v1/files/f?limit=1", b"accept: */*\r\n"
+    assert outbound.plain_head(admitted(), one, b"DELETE", path, own) == (
+        b"DELETE /openai/v1/files/f?limit=1 HTTP/1.1\r\n"
+        b"host: vendor.example\r\n"
+        b"authorization: Bearer s3cret\r\n"
+        b"accept-encoding: identity\r\n"
+        b"user-agent: tollbridge\r\n"
+        b"accept: */*\r\n\r\n"
+    )

@@ -72,3 +72,12 @@ def test_whatever_a_client_writes_lines_stay_lines(header):
     assert re.fullmatch(
         rb"anthropic-version: [0-9-]{10}\r\n(anthropic-beta: [a-z0-9,-]+\r\n)?", sent
     )
+
+
+def test_betas_of_what_a_vendor_keeps_pass_where_that_is_asked_for():
+    headers = {b"anthropic-beta": b"files-api-2025-04-14,fast-mode-2026-01-01,pdfs-2024-09-25"}
+    kept = b"anthropic-beta: files-api-2025-04-14,pdfs-2024-09-25\r\n"
+    assert ANTHROPIC.keeping_lines(headers) == VERSION + kept
+    assert ANTHROPIC.client_lines(headers, native=True) == (
+        VERSION + b"anthropic-beta: pdfs-2024-09-25\r\n"
+    )

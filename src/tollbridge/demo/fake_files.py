@@ -90,7 +90,7 @@ def answered(books: Books, call: Call, body: bytes) -> Reply:
     script = script_of(b"", books.defaults(call.secret))
     if (end := fate(books, script, (), tongue)) is not None:
         return end
-    shelf = _Shelf(books, call, kind)
+    shelf = _Shelf(books, call, f"{vendor} {kind}")
     try:
         if name is None:
             return _collection(books, call, body, vendor, kind, shelf)
