@@ -34,7 +34,7 @@ demo: $(VENV)/.runtime
 test: setup
 	@$(BIN)/python tools/system_packages.py
 	@TMPDIR=$$($(BIN)/python tools/scratch.py) \
-		$(BIN)/python -m pytest -n $(WORKERS) -m "not long" $(PYTEST_ARGS)
+		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" $(PYTEST_ARGS)
 
 chaos: setup
 	@$(BIN)/python tools/system_packages.py
