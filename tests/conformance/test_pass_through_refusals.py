@@ -154,7 +154,10 @@ def test_a_query_that_cannot_pass_is_refused(shop, query):
 
 def test_other_methods_are_told_the_right_ones(shop):
     answer = asked(shop, f"{PIN}#openai/one", method="PUT")
-    assert (answer.status_code, set(answer.headers["allow"].replace(" ", "").split(","))) == (405, {"GET", "POST"})
+    assert (answer.status_code, set(answer.headers["allow"].replace(" ", "").split(","))) == (
+        405,
+        {"GET", "POST"},
+    )
     assert asked(shop, f"{PIN}#openai/one", method="HEAD").status_code == 405
     flown = asked(shop, PIN, method="OPTIONS", headers={"origin": "https://a.example"})
     assert (flown.status_code, flown.headers["access-control-allow-origin"]) == (204, "*")
