@@ -13,6 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 _REAL_WAIT_S = 0.5
+# A turn of the loop takes a little, as it does everywhere: what waits for the last fraction of a
+# second that rounding left would wait for ever where time stood quite still.
+_TURN_S = 1e-6
 
 
 class _Leaping(selectors.DefaultSelector):
@@ -22,6 +25,7 @@ class _Leaping(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready; with nothing ready, the time that was to be waited has passed."""
+        self.leap(_TURN_S)
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
