@@ -3,13 +3,15 @@
 import asyncio
 import os
 import signal
-import sys
+import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.services import nursery
 from tests.services.control_plane import database_url, engine
 from tests.storage.passing_time import pass_time
 from tests.storage.usage_writer import expected, fed, indexed, make_calls, recharge
@@ -22,20 +24,21 @@ __all__ = ["database_url", "engine"]
 
 
 @asynccontextmanager
-async def working_process(url: str):
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tollbridge.cli", "worker", "--database", url,
-        env={**os.environ, "TOLLBRIDGE_KEY_FILE": "keys"},
-        stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+async def working_process(url: str, log: Path):
+    """Run a worker that works; what it says goes to `log`."""
+    log.write_bytes(b"")
+    environ = {**os.environ, "TOLLBRIDGE_KEY_FILE": "keys"}
+    child = await asyncio.to_thread(nursery.start, ("worker", "--database", url), environ, log)
     try:
-        assert child.stderr is not None
-        assert await asyncio.wait_for(child.stderr.readline(), 60) == b"tollbridge works\n"
+        deadline = time.monotonic() + 60
+        while not log.read_bytes().endswith(b"\n"):
+            assert child.poll() is None and time.monotonic() < deadline, log.read_text()
+            await asyncio.sleep(0.01)
+        assert log.read_bytes().startswith(b"tollbridge works\n")
         yield child
     finally:
-        if child.returncode is None:
-            child.kill()
-        await child.wait()
+        child.kill()
+        await asyncio.to_thread(child.wait, 30)
 
 
 async def write(engine: AsyncEngine, tids: list[str]) -> None:
@@ -50,12 +53,13 @@ async def write(engine: AsyncEngine, tids: list[str]) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_killed_in_the_middle_it_loses_nothing(engine: AsyncEngine, database_url):
+async def test_killed_in_the_middle_it_loses_nothing(engine: AsyncEngine, database_url, tmp_path):
+    log = tmp_path / "worker.log"
     tids: list[str] = []
     writer = asyncio.create_task(write(engine, tids))
     try:
         for _ in range(3):
-            async with working_process(database_url) as child:
+            async with working_process(database_url, log) as child:
                 seen = len(await indexed(engine))
 
                 async def some_more(seen=seen) -> bool:
@@ -63,20 +67,20 @@ async def test_killed_in_the_middle_it_loses_nothing(engine: AsyncEngine, databa
 
                 await until(some_more)
                 child.send_signal(signal.SIGKILL)
-                await child.wait()
+                await asyncio.to_thread(child.wait, 30)
             # Its lease would keep the next one waiting.
             await pass_time(engine, 60)
     finally:
         writer.cancel()
         await asyncio.gather(writer, return_exceptions=True)
-    async with working_process(database_url) as child:
+    async with working_process(database_url, log) as child:
 
         async def empty() -> bool:
             return await fed(engine) == 0
 
         await until(empty)
         child.send_signal(signal.SIGTERM)
-        assert await child.wait() == 0
+        assert await asyncio.to_thread(child.wait, 60) == 0
     assert await indexed(engine) == await expected(engine, waiting=True)
     assert len(await indexed(engine)) >= len(tids)
 
@@ -84,12 +88,13 @@ async def test_killed_in_the_middle_it_loses_nothing(engine: AsyncEngine, databa
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_it_ends_when_told_to_and_says_nothing_more(
-    engine: AsyncEngine, database_url, with_signal
+    engine: AsyncEngine, database_url, with_signal, tmp_path
 ):
-    async with working_process(database_url) as child:
+    log = tmp_path / "worker.log"
+    async with working_process(database_url, log) as child:
         child.send_signal(with_signal)
-        _, said = await child.communicate()
-        assert (child.returncode, said) == (0, b"")
+        assert await asyncio.to_thread(child.wait, 60) == 0
+    assert log.read_bytes() == b"tollbridge works\n"
 
 
 def test_no_database_and_another_schema_are_a_sentence(tmp_path):
