@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from tollbridge.api.apply_users import Hashed, UserWriter, passwords_to_store
 from tollbridge.catalog.channel_rows import channel_names, match_channels
 from tollbridge.catalog.file import FileError, Known, parse_file, unpriced
+from tollbridge.catalog.groups import match_groups
 from tollbridge.catalog.model_rows import match_models, priced_models
 from tollbridge.catalog.plan import Plan
 from tollbridge.catalog.sealed import SEALING_TURN
@@ -64,6 +65,7 @@ async def apply(
         lines = await match_site(connection, plan.site)
         lines += await match_models(connection, plan.models, at_ms=at_ms, prune=prune)
         lines += await match_channels(connection, secrets, plan.channels, at_ms=at_ms, prune=prune)
+        lines += await match_groups(connection, plan.groups, prune=prune)
         channels = await channel_names(connection)
         writer = UserWriter(connection, secrets, channels, hashes, at_ms=at_ms, prune=prune)
         for user in plan.users:

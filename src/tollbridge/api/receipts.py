@@ -13,7 +13,7 @@ from tollbridge.api.answers import answer, services_of
 from tollbridge.api.caller import Caller
 from tollbridge.api.database import asking
 from tollbridge.billing.pricing import MILLION, Line
-from tollbridge.billing.receipts import Receipt, StillRunning, read_receipt
+from tollbridge.billing.receipts import Adjustment, Receipt, StillRunning, read_receipt
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.money import NANO, format_usd
 
@@ -69,20 +69,28 @@ def receipt_fields(one: Receipt) -> dict[str, Any]:
         "currency": "USD",
         "lines": [_line(line) for line in one.lines],
         "tier_above_tokens": one.tier_above,
+        "service_tier": one.service_tier,
         "subtotal": parts_text(one.subtotal_parts),
         "multiplier": one.multiplier.text(),
+        "multipliers": [{"of": name, "factor": part.text()} for name, part in one.factors],
         "cost": format_usd(one.cost),
         "adjustments": [
-            {"item": "not_charged" if each.amount < 0 else "charged_besides",
-             "amount": format_usd(each.amount), "reason": each.reason}
+            {"item": _item(each), "amount": format_usd(each.amount), "reason": each.reason}
             for each in one.adjustments
         ],
         "charge": format_usd(one.charge),
+        "given_back": format_usd(one.given_back),
         "list_cost": format_usd(one.list_cost),
         "how": _HOW,
         "first_token_ms": one.first_token_ms,
         "total_ms": one.total_ms,
     }  # fmt: skip
+
+
+def _item(adjustment: Adjustment) -> str:
+    if adjustment.given_back:
+        return "given_back"
+    return "not_charged" if adjustment.amount < 0 else "charged_besides"
 
 
 def _line(line: Line) -> dict[str, Any]:

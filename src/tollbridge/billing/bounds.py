@@ -163,10 +163,10 @@ def _payable(hold: int, multiplier: Multiplier, fixed: int, per_token: int) -> i
 def _rates(ask: Ask, price: Price) -> tuple[int, int]:
     """Return (all but the output, output of one token in each choice) in parts of a nano-dollar.
 
-    Dearest bucket and tier throughout: which tier and bucket it will be, nobody knows before.
+    Dearest bucket and tier throughout, service tiers too: which it will be, nobody knows before.
     """
     dearest_in = dearest_out = 0
-    for rates in (price.rates, *[tier.rates for tier in price.tiers]):
+    for rates in price.every_rates():
         dearest_in = max(
             dearest_in, rates.input, rates.cache_read, rates.cache_write_5m, rates.cache_write_1h
         )

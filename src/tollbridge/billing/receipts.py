@@ -34,6 +34,8 @@ _LIMITED = (
     " it ended there with finish reason length and costs what was delivered."
 )
 
+_GIVEN_BACK = "Given back: the charge of this call was reversed."
+
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
@@ -41,6 +43,7 @@ class Adjustment:
 
     reason: str
     amount: int
+    given_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ class Receipt:
     """One settled call. Amounts are nano-dollars, `subtotal_parts` millionths of them.
 
     `cost` is the priced counts times the multiplier, rounded up once; with the adjustments it makes
-    `charge`. `lines` are empty when the price is not known any more.
+    `charge`, which is what the user paid in the end: `given_back` is what a reversal took off, and
+    is one of the adjustments. `lines` are empty when the price is not known any more.
     """
 
     tid: str
@@ -68,11 +72,15 @@ class Receipt:
     counts: dict[str, int]
     lines: tuple[Line, ...]
     tier_above: int | None
+    service_tier: str | None
     subtotal_parts: int
     multiplier: Multiplier
+    factors: tuple[tuple[str, Multiplier], ...]
+    """What the multiplier is the product of, by name."""
     cost: int
     adjustments: tuple[Adjustment, ...]
     charge: int
+    given_back: int
     list_cost: int
     first_token_ms: int | None
     total_ms: int
@@ -124,15 +132,25 @@ def receipt_of(row: RowMapping, price: Price | None) -> Receipt:
         counts={name: row[name] for name in _COUNTS if row[name]},
         lines=explained.lines,
         tier_above=explained.tier_above,
+        service_tier=row["service_tier"],
         subtotal_parts=sum(line.parts for line in explained.lines),
         multiplier=multiplier,
+        factors=_factors(row, multiplier),
         cost=explained.total,
         adjustments=tuple(_adjustments(row, explained.total, priced=bool(explained.lines))),
-        charge=row["charge"],
+        charge=row["charge"] - row["reversed"],
+        given_back=row["reversed"],
         list_cost=row["list_cost"],
         first_token_ms=row["first_token_ms"],
         total_ms=row["total_ms"],
     )
+
+
+def _factors(row: RowMapping, multiplier: Multiplier) -> tuple[tuple[str, Multiplier], ...]:
+    """Return what a row's multiplier is made of: mostly its channel's alone."""
+    if not row["factors"]:
+        return (("channel", multiplier),)
+    return tuple((name, Multiplier(num, den)) for name, num, den in json.loads(row["factors"]))
 
 
 def usage_of(row: RowMapping) -> Usage:
@@ -142,13 +160,14 @@ def usage_of(row: RowMapping) -> Usage:
         **{name: row[name] for name in _COUNTS},
         **{name: items.get(name, 0) for name in _ITEMS},
         images=tuple(ImageCount(*image) for image in items.get("images", ())),
+        tier=row["service_tier"] or "",
     )
 
 
 def _explained(usage: Usage, price: Price | None, multiplier: Multiplier) -> Explanation:
     if price is not None:
         try:
-            return explain(usage, price, multiplier)
+            return explain(usage, price.served(usage.tier), multiplier)
         except (Unpriced, AmountTooLarge):
             pass
     return Explanation((), None, multiplier, 0)
@@ -164,6 +183,8 @@ def _adjustments(row: RowMapping, cost: int, *, priced: bool) -> Iterator[Adjust
             "Not charged: more than was reserved and than the wallet had; the operator bears it.",
             -row["loss"],
         )
+    if row["reversed"]:
+        yield Adjustment(_GIVEN_BACK, -row["reversed"], given_back=True)
 
 
 def _reason(row: RowMapping, difference: int, *, priced: bool) -> str:
@@ -191,4 +212,6 @@ def _why(row: RowMapping) -> str | None:
         said.append(_FREE[row["end_state"]])
     if row["end_state"] == "limited":
         said.append(_LIMITED)
+    if row["reversed"]:
+        said.append(_GIVEN_BACK)
     return " ".join(said) or None

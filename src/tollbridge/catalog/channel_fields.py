@@ -10,6 +10,7 @@ from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.limit_fields import LIMIT_FIELDS, read_limits
 from tollbridge.catalog.model_fields import check_pattern
 from tollbridge.catalog.oauth_fields import OAUTH_FIELD, read_oauth
+from tollbridge.catalog.peak_fields import read_peak
 from tollbridge.catalog.plan import AccountPlan, ChannelPlan
 from tollbridge.catalog.rule_fields import (
     DROP_FIELD,
@@ -27,7 +28,7 @@ from tollbridge.upstreams.target import Proxy, Target
 
 CHANNEL_FIELDS = (
     *("name", "platform", "surfaces", "models", "multiplier", "capabilities", "client_policy"),
-    *("groups", "proxy", "account", "requires_telegram", MAPPING_FIELD),
+    *("groups", "proxy", "account", "requires_telegram", "peak", MAPPING_FIELD),
     *LIMIT_FIELDS,
 )
 ACCOUNT_FIELDS = (
@@ -74,6 +75,7 @@ def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: b
         limits=read_limits(fields),
         mapping=read_mapping(fields, platform),
         requires_telegram=fields.boolean("requires_telegram", default=False),
+        peak=read_peak(fields),
     )
 
 

@@ -191,6 +191,7 @@ def _channel_columns(plan: ChannelPlan) -> dict[str, Any]:
         "groups": to_json(sorted(plan.groups)),
         "mapping": to_json(plan.mapping),
         "requires_telegram": plan.requires_telegram,
+        "peak": plan.peak.text() if plan.peak else "{}",
         "enabled": True,
         **plan.limits._asdict(),
     }

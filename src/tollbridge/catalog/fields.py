@@ -3,7 +3,9 @@
 Reasons name fields, never values: a value may be a secret. Pure.
 """
 
+from calendar import timegm
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -118,6 +120,27 @@ class Fields:
             bound = "above 0" if lowest else "at least 0"
             raise self.error(name, f"{name} must be {bound} and at most {highest}")
         return factor
+
+    def factor(self, name: str, default: str, *, highest: int) -> Multiplier:
+        """Return an exact factor above zero with at most three decimals."""
+        factor = self.multiplier(name, default, lowest=1, highest=highest)
+        if 1_000 % factor.den:
+            raise self.error(name, f"{name} may have three decimals")
+        return factor
+
+    def moment(self, name: str) -> int:
+        """Return a moment in milliseconds since 1970: a TOML date-time with its offset, or a string."""
+        given = self._table.get(name)
+        if given is None:
+            raise self.error("", f"{self._what} needs {name}")
+        try:
+            moment = datetime.fromisoformat(given) if isinstance(given, str) else given
+        except ValueError:
+            moment = None
+        if not isinstance(moment, datetime) or moment.tzinfo is None:
+            reason = f"{name} must be a date-time with an offset, like 2030-01-31T00:00:00Z"
+            raise self.error(name, reason)
+        return timegm(moment.utctimetuple()) * 1000
 
     def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return a list of different non-empty strings; required when there is no default."""

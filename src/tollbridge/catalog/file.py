@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from tollbridge.catalog.channel_fields import CHANNEL_FIELDS, read_channel
 from tollbridge.catalog.fields import Fields, FileError
+from tollbridge.catalog.groups import GROUP_FIELDS, read_group
 from tollbridge.catalog.lines import Lines
 from tollbridge.catalog.model_fields import MODEL_FIELDS, read_model
 from tollbridge.catalog.plan import Plan, SitePlan, UserPlan
 from tollbridge.catalog.user_fields import USER_FIELDS, read_networks, read_user
 from tollbridge.core.errors import Profile
 
-_SECTIONS = ("site", "model", "channel", "user")
+_SECTIONS = ("site", "model", "channel", "group", "user")
 _SITE_FIELDS = ("error_profile", "trusted_proxies", "allow_private_upstreams")
 _TOML_PLACE = re.compile(r"\s*\((?:at line (\d+), column \d+|at end of document)\)$")
 
@@ -52,7 +53,9 @@ def parse_file(text: str, environ: Mapping[str, str], known: Known | None = None
     users = tuple(read_user(row, names) for row in top.tables("user", USER_FIELDS, what="a user"))
     _refuse_twice("user", [(one.line, one.email.lower()) for one in users])
     _refuse_shared_secrets(users)
-    return Plan(site, models, channels, users)
+    groups = tuple(read_group(row) for row in top.tables("group", GROUP_FIELDS, what="a group"))
+    _refuse_twice("group", [(one.line, one.name) for one in groups])
+    return Plan(site, models, channels, users, groups)
 
 
 def _load(text: str) -> dict[str, object]:

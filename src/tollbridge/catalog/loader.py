@@ -11,10 +11,13 @@ from sqlalchemy import RowMapping, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.catalog.channel_rows import open_sealed
+from tollbridge.catalog.groups import read_groups
 from tollbridge.catalog.name_map import NameMap
-from tollbridge.catalog.price_rows import price_of
+from tollbridge.catalog.peak import Peak
+from tollbridge.catalog.price_rows import next_change_ms, price_of, valid_at
 from tollbridge.catalog.site_rows import read_site
 from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot, split_names
+from tollbridge.core.clock import now_ms
 from tollbridge.core.errors import Surface
 from tollbridge.core.money import Multiplier
 from tollbridge.core.secrets import Secrets
@@ -38,18 +41,21 @@ async def load_snapshot(
     SecretsError when a stored credential does not open with this key file, ValueError for a row
     that makes no sense, database errors as they come.
     """
+    at_ms = now_ms()
     async with reading(engine) as connection:
         return Snapshot.build(
             await change_version(connection),
             await read_site(connection),
             await _channels(connection, secrets, also),
-            await _models(connection),
+            await _models(connection, at_ms),
+            await read_groups(connection),
+            await next_change_ms(connection, at_ms),
         )
 
 
-async def _models(connection: AsyncConnection) -> list[Model]:
-    open_prices = await connection.execute(select(prices).where(prices.c.valid_to_ms.is_(None)))
-    by_model = {row["model_id"]: row for row in open_prices.mappings()}
+async def _models(connection: AsyncConnection, at_ms: int) -> list[Model]:
+    in_force = await connection.execute(select(prices).where(valid_at(at_ms)))
+    by_model = {row["model_id"]: row for row in in_force.mappings()}
     rows = await connection.execute(select(models).where(models.c.enabled))
     return [_model(row, by_model.get(row["id"])) for row in rows.mappings()]
 
@@ -107,6 +113,7 @@ def _channel(row: RowMapping, members: Sequence[RowMapping], secrets: Secrets) -
         concurrency=row["concurrency"],
         wildcards=wildcards,
         requires_telegram=row["requires_telegram"],
+        peak=Peak.of_text(row["peak"]),
     )
 
 

@@ -1,10 +1,18 @@
 """Owns the [[model]] tables of the configuration file: what may be sold, and its list price. Pure."""
 
+import re
 from collections.abc import Collection
 from types import MappingProxyType
 
 from tollbridge.catalog.fields import Fields
-from tollbridge.catalog.plan import ImagePlan, ModelPlan, PricePlan, TierPlan
+from tollbridge.catalog.plan import (
+    ImagePlan,
+    LaterPlan,
+    ModelPlan,
+    PricePlan,
+    ServicePlan,
+    TierPlan,
+)
 from tollbridge.protocols.abilities import EFFORTS
 from tollbridge.protocols.endpoints import can_be_sold, is_endpoint
 from tollbridge.protocols.usage import TOKEN_BUCKETS
@@ -12,8 +20,9 @@ from tollbridge.protocols.usage import TOKEN_BUCKETS
 ITEMS = ("request", "second", "character", "web_search")
 MODEL_FIELDS = (
     *("name", "context", "max_output", "sizes", "n_max", "prompt_max", "text_max", "efforts"),
-    *(*TOKEN_BUCKETS, *ITEMS, "tiers", "image"),
+    *(*TOKEN_BUCKETS, *ITEMS, "tiers", "image", "services", "price"),
 )
+_PRICE_FIELDS = (*TOKEN_BUCKETS, *ITEMS, "tiers", "image", "services")
 
 _ENDPOINT_FIELDS = frozenset({"name", "context", "max_output", "request"})
 _TOKENS_MAX = 100_000_000
@@ -22,6 +31,8 @@ _COUNT_MAX = 1_000_000
 # leave 64 bits.
 _PRICE_MAX = 10**14
 _NAME_MAX = 256
+_SERVICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_SERVICE_MAX = 32
 
 
 def read_model(fields: Fields) -> ModelPlan:
@@ -34,13 +45,29 @@ def read_model(fields: Fields) -> ModelPlan:
         name=name,
         context=fields.integer("context", tokens, 1, _TOKENS_MAX),
         max_output=fields.integer("max_output", tokens, 1, _TOKENS_MAX),
-        price=_price(fields),
+        price=read_price(fields),
         sizes=fields.texts("sizes", ()),
         n_max=fields.integer("n_max", 0, 0, _COUNT_MAX),
         prompt_max=fields.integer("prompt_max", 0, 0, _TOKENS_MAX),
         text_max=fields.integer("text_max", 0, 0, _TOKENS_MAX),
         efforts=_efforts(fields),
+        later=_later(fields),
     )
+
+
+def _later(fields: Fields) -> tuple[LaterPlan, ...]:
+    """Read the prices that follow, each from its moment on."""
+    rows = fields.tables("price", ("from", *_PRICE_FIELDS), what="a later price")
+    plans = []
+    for row in rows:
+        price = read_price(row)
+        if price is None:
+            raise row.error("", "a later price must price something")
+        plans.append(LaterPlan(row.moment("from"), price))
+    plans.sort(key=lambda plan: plan.from_ms)
+    if len({plan.from_ms for plan in plans}) != len(plans):
+        raise fields.error("price", "two later prices begin at the same moment")
+    return tuple(plans)
 
 
 def _efforts(fields: Fields) -> tuple[str, ...]:
@@ -80,20 +107,44 @@ def _check_endpoint(fields: Fields, name: str) -> None:
         raise fields.error("", 'an endpoint needs request, its price a call; "0" when it is free')
 
 
-def _price(fields: Fields) -> PricePlan | None:
+def read_price(fields: Fields) -> PricePlan | None:
+    """Return what a table prices, None when it prices nothing; FileError."""
     rates = _rates(fields)
     items = {name: price for name in ITEMS if (price := fields.money(name, _PRICE_MAX)) is not None}
     images = tuple(
         _image(row) for row in fields.tables("image", ("size", "quality", "price"), what="image")
     )
     if not rates and not items and not images:
-        if "tiers" in fields:
-            raise fields.error("tiers", "tiers need the model's own input and output prices")
+        for name in ("tiers", "services"):
+            if name in fields:
+                raise fields.error(name, f"{name} need the model's own input and output prices")
         return None
     keys = [(image.size, image.quality) for image in images]
     if len(set(keys)) != len(keys):
         raise fields.error("image", "image prices the same size and quality twice")
-    return PricePlan(rates, _tiers(fields, rates), MappingProxyType(items), images)
+    services = _services(fields, rates)
+    return PricePlan(rates, _tiers(fields, rates), MappingProxyType(items), images, services)
+
+
+def _services(fields: Fields, base: Collection[str]) -> tuple[ServicePlan, ...]:
+    rows = fields.tables("services", ("name", "tiers", *TOKEN_BUCKETS), what="a service tier")
+    if rows and not base:
+        raise fields.error("services", "services need the model's own input and output prices")
+    services = [_service(row, base) for row in rows]
+    if len({one.name for one in services}) != len(services):
+        raise fields.error("services", "services name the same tier twice")
+    return tuple(sorted(services, key=lambda one: one.name))
+
+
+def _service(row: Fields, base: Collection[str]) -> ServicePlan:
+    name = row.text("name", longest=_SERVICE_MAX)
+    if _SERVICE.fullmatch(name) is None:
+        raise row.error("name", "a service tier is named in lower case, like flex or priority")
+    rates = _rates(row)
+    for bucket in base:
+        if bucket not in rates:
+            raise row.error("", f"the service tier {name} must price {bucket} as the model does")
+    return ServicePlan(name, rates, _tiers(row, rates))
 
 
 def _rates(fields: Fields) -> MappingProxyType[str, int]:

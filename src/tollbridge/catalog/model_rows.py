@@ -7,8 +7,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.catalog.plan import ModelPlan
-from tollbridge.catalog.price_rows import match_price
-from tollbridge.core.clock import new_id
+from tollbridge.catalog.price_rows import match_price, valid_at
+from tollbridge.core.clock import new_id, now_ms
 from tollbridge.storage.rows import differing, to_json
 from tollbridge.storage.tables import models, prices
 
@@ -28,7 +28,7 @@ async def match_models(
         if row is None:
             model_id = new_id()
             await connection.execute(insert(models).values(id=model_id, created_ms=at_ms, **wanted))
-            await match_price(connection, model_id, plan.price, at_ms)
+            await match_price(connection, model_id, plan.price, at_ms, plan.later)
             lines.append(f"+ model {plan.name}")
             continue
         changes = differing(row, wanted)
@@ -37,7 +37,7 @@ async def match_models(
                 update(models).where(models.c.id == row["id"]).values(**changes)
             )
         names = sorted(changes)
-        if await match_price(connection, row["id"], plan.price, at_ms):
+        if await match_price(connection, row["id"], plan.price, at_ms, plan.later):
             names.append("price")
         if names:
             lines.append(f"~ model {plan.name}: {', '.join(names)}")
@@ -55,9 +55,7 @@ async def match_models(
 async def priced_models(connection: AsyncConnection) -> dict[str, bool]:
     """Return the models that are switched on, each with whether it has a price now."""
     query = select(models.c.name, prices.c.id).select_from(
-        models.outerjoin(
-            prices, (prices.c.model_id == models.c.id) & prices.c.valid_to_ms.is_(None)
-        )
+        models.outerjoin(prices, (prices.c.model_id == models.c.id) & valid_at(now_ms()))
     )
     rows = await connection.execute(query.where(models.c.enabled))
     return {name: price_id is not None for name, price_id in rows}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from tollbridge.catalog.peak import Peak
 from tollbridge.core.errors import Profile
 from tollbridge.core.money import Multiplier
 
@@ -57,6 +58,15 @@ class ImagePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class ServicePlan:
+    """What the buckets cost where an answer names a service tier."""
+
+    name: str
+    rates: Mapping[str, int]
+    tiers: tuple[TierPlan, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PricePlan:
     """Only what the operator priced: what is missing falls back when the Price is built."""
 
@@ -64,6 +74,15 @@ class PricePlan:
     tiers: tuple[TierPlan, ...]
     items: Mapping[str, int]
     images: tuple[ImagePlan, ...]
+    services: tuple[ServicePlan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LaterPlan:
+    """A price that begins at a moment, in milliseconds since 1970."""
+
+    from_ms: int
+    price: PricePlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +99,17 @@ class ModelPlan:
     prompt_max: int
     text_max: int
     efforts: tuple[str, ...] = ()
+    later: tuple[LaterPlan, ...] = ()
+    """By their beginnings."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """A group of users and the factor on its prices."""
+
+    line: int
+    name: str
+    factor: Multiplier
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +165,7 @@ class ChannelPlan:
     limits: LimitsPlan = NO_LIMITS
     mapping: Mapping[str, str] = field(default_factory=dict)
     requires_telegram: bool = False
+    peak: Peak | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +208,4 @@ class Plan:
     models: tuple[ModelPlan, ...]
     channels: tuple[ChannelPlan, ...]
     users: tuple[UserPlan, ...]
+    groups: tuple[GroupPlan, ...] = ()

@@ -4,8 +4,8 @@ Nano-dollars per million tokens for buckets, nano-dollars each for counted items
 where prices are stored nor what a call used.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from tollbridge.protocols.usage import TOKEN_BUCKETS
@@ -63,6 +63,15 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """Rates of calls whose answer names a service tier, such as flex, priority or batch."""
+
+    name: str
+    rates: Rates
+    tiers: tuple[Tier, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ImagePrice:
     """What one image of a size and quality costs, in nano-dollars; "*" stands for any."""
 
@@ -84,11 +93,30 @@ class Price:
     character: int = 0
     web_search: int = 0
     images: tuple[ImagePrice, ...] = ()
+    services: tuple[Service, ...] = ()
+    _served: Mapping[str, "Price"] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Keep the highest tier first, so that the first match is the right one."""
         ordered = tuple(sorted(self.tiers, key=lambda tier: -tier.above))
         object.__setattr__(self, "tiers", ordered)
+        served = {
+            one.name: replace(self, rates=one.rates, tiers=one.tiers, services=())
+            for one in self.services
+        }
+        object.__setattr__(self, "_served", served)
+
+    def served(self, tier: str) -> "Price":
+        """Return the price of calls that were served in a tier: this one where it has no own."""
+        return self._served.get(tier, self)
+
+    def every_rates(self) -> Iterator[Rates]:
+        """Yield all rates that a call may come to."""
+        yield self.rates
+        yield from (tier.rates for tier in self.tiers)
+        for service in self.services:
+            yield service.rates
+            yield from (tier.rates for tier in service.tiers)
 
     def rates_for(self, tokens_in: int) -> Rates:
         """Return the rates of a call with that many input tokens in all."""

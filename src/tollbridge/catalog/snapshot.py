@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Self
 
 from tollbridge.catalog.name_map import NameMap, sent_name
+from tollbridge.catalog.peak import Peak
 from tollbridge.catalog.prices import Price
 from tollbridge.core.errors import Profile, Surface
 from tollbridge.core.money import Multiplier
@@ -103,6 +104,7 @@ class Channel:
     concurrency: int = 0
     wildcards: tuple[str, ...] = ()
     requires_telegram: bool = False
+    peak: Peak | None = None
 
     def serves(self, model: str) -> bool:
         """Tell whether the channel's list names the model, exactly or by a wildcard.
@@ -145,10 +147,20 @@ class Snapshot:
     """By channel: the exact model names that can be listed and are priced, sorted."""
     _wildcards: Mapping[str, Model] = field(repr=False)
     _lengths: tuple[int, ...] = field(repr=False)
+    groups: Mapping[str, Multiplier] = field(default_factory=dict)
+    """Factors on the prices of groups of users; only those other than 1."""
+    due_ms: int | None = None
+    """When the next price begins or ends, in milliseconds since 1970: this is past then."""
 
     @classmethod
     def build(
-        cls, version: int, site: Site, channels: Iterable[Channel], models: Iterable[Model]
+        cls,
+        version: int,
+        site: Site,
+        channels: Iterable[Channel],
+        models: Iterable[Model],
+        groups: Mapping[str, Multiplier] | None = None,
+        due_ms: int | None = None,
     ) -> Self:
         """Return the snapshot of these channels and models with every look-up precomputed."""
         by_id = {channel.id: channel for channel in channels}
@@ -164,6 +176,8 @@ class Snapshot:
             visible=MappingProxyType({}),
             _wildcards=MappingProxyType(stars),
             _lengths=lengths,
+            groups=MappingProxyType(dict(groups or {})),
+            due_ms=due_ms,
         )
         visible = {channel.id: bare._listed(channel) for channel in by_id.values()}
         object.__setattr__(bare, "visible", MappingProxyType(visible))

@@ -1,8 +1,6 @@
 """Owns the [[user]] and [[user.key]] tables of the configuration file. Pure."""
 
-from calendar import timegm
 from collections.abc import Collection
-from datetime import datetime
 from ipaddress import ip_network
 
 from tollbridge.catalog.channel_fields import refuse_twice
@@ -93,7 +91,7 @@ def _key(fields: Fields, channels: Collection[str]) -> KeyPlan:
         secret=_secret(fields),
         channel=None if channel == AUTO else channel,
         limit=fields.money("limit"),
-        expires_ms=_expires(fields),
+        expires_ms=fields.moment("expires") if "expires" in fields else None,
         ips=read_networks(fields, "ips"),
         models=_models(fields),
         limits=read_limits(fields),
@@ -111,21 +109,6 @@ def _secret(fields: Fields) -> str | None:
     if not secret.isascii() or " " in secret:
         raise fields.error("secret", "secret must be printable ASCII without blanks")
     return secret
-
-
-def _expires(fields: Fields) -> int | None:
-    """Read a moment: a TOML date-time with its offset, or the same as a string."""
-    if "expires" not in fields:
-        return None
-    given = fields.raw("expires")
-    try:
-        moment = datetime.fromisoformat(given) if isinstance(given, str) else given
-    except ValueError:
-        moment = None
-    if not isinstance(moment, datetime) or moment.tzinfo is None:
-        reason = "expires must be a date-time with an offset, like 2030-01-31T00:00:00Z"
-        raise fields.error("expires", reason)
-    return timegm(moment.utctimetuple()) * 1000
 
 
 def _models(fields: Fields) -> tuple[str, ...]:

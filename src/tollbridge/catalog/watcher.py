@@ -1,6 +1,7 @@
 """Owns noticing that the control plane has changed: polls `change.version`, hands on snapshots.
 
-A change takes effect in < 1 s (contract.md) by polling alone; notices make it sooner. While the
+A change takes effect in < 1 s (contract.md) by polling alone; notices make it sooner. A price that
+begins or ends is a change without anybody changing anything. While the
 database is away the old snapshot stays.
 """
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.catalog.loader import change_version
 from tollbridge.catalog.snapshot import Snapshot
+from tollbridge.core.clock import now_ms
 from tollbridge.core.secrets import SecretsError
 from tollbridge.core.telemetry import get_logger
 from tollbridge.storage.engine import DATABASE_ERRORS
@@ -50,6 +52,7 @@ class Watcher:
         usual_s = _POLL_SERVER_S if engine.dialect.name == "postgresql" else _POLL_FILE_S
         self._poll_s = usual_s if poll_s is None else poll_s
         self._version: int | None = None
+        self._due_ms: int | None = None
         self._trouble = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -93,12 +96,12 @@ class Watcher:
     async def _look(self) -> None:
         async with reading(self._engine) as connection:
             version = await change_version(connection)
-        if version != self._version:
+        if version != self._version or (self._due_ms is not None and now_ms() >= self._due_ms):
             await self._load()
 
     async def _load(self) -> Snapshot:
         snapshot = await self._loader()
-        self._version = snapshot.version
+        self._version, self._due_ms = snapshot.version, snapshot.due_ms
         self._on_change(snapshot)
         return snapshot
 

@@ -8,6 +8,7 @@ from tollbridge.billing.bounds import Tariff
 from tollbridge.catalog.prices import Price
 from tollbridge.catalog.snapshot import Account, Channel, Model, Snapshot
 from tollbridge.core.clock import now_ms
+from tollbridge.core.money import Multiplier
 from tollbridge.identity.keys import KeyRecord
 from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.media_request import Source
@@ -24,8 +25,8 @@ class Call:
 
     __slots__ = (
         "account", "account_ticket", "amount", "ask", "at_ms", "attempts", "bill", "blobs", "channel",
-        "dialect", "effort", "exchange", "first_token_at", "has_media", "hold", "input_bound",
-        "input_estimate", "key", "model", "only_account", "output_limit", "pinned", "price",
+        "dialect", "effort", "exchange", "factors", "first_token_at", "has_media", "hold", "input_bound",
+        "input_estimate", "key", "model", "multiplier", "only_account", "output_limit", "pinned", "price",
         "purses",
         "rate_lines", "snapshot", "source", "started_at", "tariff", "ticket", "tid", "token",
         "upstream_model", "used", "wish",
@@ -46,6 +47,9 @@ class Call:
         self.ask: Asked
         self.wish: Wish
         self.blobs: BlobScan
+        # On the list price, and what it is made of where that is more than the channel's own.
+        self.multiplier: Multiplier
+        self.factors: str | None = None
         # The name to send upstream, and an effort that came as a suffix of the client's name.
         self.upstream_model = ""
         self.effort: str | None = None

@@ -44,8 +44,8 @@ class Checkpoints:
         self._call = call
         self._ledger = ledger
         self._covered = -1
-        rate = call.price.rates.output * call.channel.multiplier.num
-        per_million = step_nano * 1_000_000 * call.channel.multiplier.den
+        rate = call.price.rates.output * call.multiplier.num
+        per_million = step_nano * 1_000_000 * call.multiplier.den
         tokens = per_million // rate if rate else 1 << 40
         self._step_bytes = max(tokens, 1) * BYTES_PER_TOKEN
         self.limit_bytes = NO_LIMIT
@@ -72,7 +72,7 @@ class Checkpoints:
     def _cost(self, text_bytes: int) -> int:
         call = self._call
         usage = estimated_usage(call.input_estimate, text_bytes)
-        return min(costs(usage, call.price, call.channel.multiplier)[0], call.amount)
+        return min(costs(usage, call.price.served(usage.tier), call.multiplier)[0], call.amount)
 
     def _bill(self, text_bytes: int) -> str:
         bill = self._call.bill

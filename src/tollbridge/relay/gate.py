@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from tollbridge.billing.pricing import is_priced
+from tollbridge.catalog.factors import multiplier_of
 from tollbridge.catalog.snapshot import Channel, Model, Snapshot
 from tollbridge.catalog.visibility import cheapest, open_channels
 from tollbridge.core.errors import ApiError, Kind
@@ -15,6 +16,7 @@ from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.identity.presented import check_key
 from tollbridge.protocols.abilities import split_effort
+from tollbridge.protocols.cost_splice import WISH
 from tollbridge.protocols.endpoints import is_endpoint
 from tollbridge.protocols.gemini import RoleMissing
 from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal
@@ -26,6 +28,7 @@ from tollbridge.relay.client_policy import admits
 from tollbridge.relay.dialects import Dialect
 from tollbridge.relay.exchange import Exchange
 from tollbridge.relay.passthrough import PassAsk
+from tollbridge.relay.told_cost import take_wish
 
 __all__ = ["Offers", "authenticate", "check_key", "field_error", "read_body", "recognise"]
 
@@ -55,6 +58,8 @@ def read_body(call: Call) -> None:
     dialect = call.dialect
     try:
         call.source, call.ask = dialect.read(call.exchange)
+        if dialect.cost_place is not None and call.source.span(WISH) is not None:
+            take_wish(call)
     except (PeekError, FormError, FieldError, Refused) as error:
         raise _unreadable(error) from None
     call.wish = dialect.wish(call.ask)
@@ -125,6 +130,13 @@ class Offers:
         if model.price is None:
             raise ApiError(Kind.MODEL_UNPRICED, facts={"model": name})
         call.model, call.price = model, model.price
+        channel = call.channel
+        if channel.peak is None and not call.snapshot.groups:
+            call.multiplier = channel.multiplier
+        else:
+            call.multiplier, call.factors = multiplier_of(
+                call.snapshot, channel, key.user_group, call.at_ms
+            )
         _check_capability(call)
         _check_limits(call, model)
 

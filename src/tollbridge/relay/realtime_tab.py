@@ -93,7 +93,7 @@ class Tab:
         """Return (charge, list cost) of everything so far, in nano-dollars."""
         call = self._call
         try:
-            return costs(self.used, call.price, call.channel.multiplier)
+            return costs(self.used, call.price, call.multiplier)
         except (AmountTooLarge, Unpriced):
             # Figures that no price can be worked out for: the hold is what was agreed to.
             return call.amount, 0
@@ -180,7 +180,7 @@ class Tab:
             share=1,
             media_out=True,
         )
-        outcome = bound(ask, call.price, call.channel.multiplier, MAX_AMOUNT)
+        outcome = bound(ask, call.price, call.multiplier, MAX_AMOUNT)
         assert isinstance(outcome, Bound)
         return outcome.worst
 

@@ -135,7 +135,7 @@ class Reserve:
             whole=wish.whole,
         )
         try:
-            return bound(ask, call.price, call.channel.multiplier, free)
+            return bound(ask, call.price, call.multiplier, free)
         except AmountTooLarge:
             raise ApiError(
                 Kind.INVALID_REQUEST, "The call is too large to be priced.", code="call_too_large"
@@ -208,7 +208,8 @@ def make_bill(call: Call) -> Bill:
         platform=channel.platform,
         stream=call.ask.stream,
         price_id=call.price.id,
-        num=channel.multiplier.num,
-        den=channel.multiplier.den,
+        num=call.multiplier.num,
+        den=call.multiplier.den,
         client=known_client(call.exchange.headers),
+        factors=call.factors,
     )

@@ -109,7 +109,7 @@ class Settlement:
     ) -> Settle:
         used = call.used = with_request(_used(call, usage, text_bytes), call.price)
         try:
-            cost, list_nano = costs(used, call.price, call.channel.multiplier)
+            cost, list_nano = costs(used, call.price.served(used.tier), call.multiplier)
         except (AmountTooLarge, Unpriced):
             # Figures that no price can be worked out for: the hold is what was agreed to.
             cost, list_nano = call.amount, 0

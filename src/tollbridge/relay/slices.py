@@ -85,7 +85,9 @@ class Slices(Checkpoints):
             return False
         call = self._call
         try:
-            cost = costs(with_request(usage, call.price), call.price, call.channel.multiplier)[0]
+            cost = costs(
+                with_request(usage, call.price), call.price.served(usage.tier), call.multiplier
+            )[0]
         except (AmountTooLarge, Unpriced):
             return False
         return cost <= call.amount
