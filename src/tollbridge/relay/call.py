@@ -28,7 +28,8 @@ class Call:
         "dialect", "effort", "exchange", "factors", "first_token_at", "has_media", "hold", "input_bound",
         "input_estimate", "key", "model", "multiplier", "only_account", "output_limit", "pinned", "price",
         "purses",
-        "rate_lines", "snapshot", "source", "started_at", "tariff", "ticket", "tid", "token",
+        "rate_lines", "snapshot", "source", "started_at", "tariff", "tells_cost", "ticket", "tid",
+        "token",
         "upstream_model", "used", "wish",
     )  # fmt: skip
 
@@ -78,3 +79,5 @@ class Call:
         self.rate_lines = b""
         # What the call was charged for; None while it has come to nothing.
         self.used: Usage | None = None
+        # The request asks for the cost in the answer.
+        self.tells_cost = False

@@ -7,7 +7,7 @@ import msgspec
 
 from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import Surface
-from tollbridge.protocols import chat, chat_length, completions
+from tollbridge.protocols import chat, chat_length, completions, cost_splice
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.chat import ChatAsk
 from tollbridge.protocols.chat_normal import StreamNormaliser, normal_reply
@@ -42,6 +42,7 @@ _CUSTOM_TOOL = b'"custom"'
 class _Chat(Talk):
     surface = Surface.CHAT
     surface_name = Surface.CHAT.value
+    cost_place = cost_splice.CHAT
 
     def read(self, exchange: Exchange) -> tuple[TopLevel, ChatAsk]:
         top = peek(exchange.body)
@@ -120,6 +121,7 @@ class _Chat(Talk):
 class _Completions(Talk):
     surface = Surface.CHAT
     surface_name = Surface.CHAT.value
+    cost_place = cost_splice.CHAT
 
     def read(self, exchange: Exchange) -> tuple[TopLevel, CompletionAsk]:
         top = peek(exchange.body)

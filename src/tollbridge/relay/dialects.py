@@ -12,6 +12,7 @@ from tollbridge.catalog.snapshot import Account, Model
 from tollbridge.core.errors import Surface
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.blobs import BlobScan
+from tollbridge.protocols.cost_splice import Place
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.protocols.media_request import Source
 from tollbridge.protocols.media_usage import Counted
@@ -109,6 +110,8 @@ class Dialect(Protocol):
     """What keeps a silent stream open."""
     images: bool
     """Every call of it makes images, so the channel must be enabled for them."""
+    cost_place: Place | None
+    """Where its answers tell what a call cost; None where they cannot, so no request may ask."""
 
     def read(self, exchange: Exchange) -> tuple[Source, Any]:
         """Read a request into its source and its ask.

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from tollbridge.catalog.snapshot import Account, Model
 from tollbridge.core.errors import Surface
-from tollbridge.protocols import embeddings, gemini_vectors
+from tollbridge.protocols import cost_splice, embeddings, gemini_vectors
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.conversation import Json
 from tollbridge.protocols.embeddings import EmbeddingAsk
@@ -49,6 +49,7 @@ class Embeddings(Media):
     """OpenAI's endpoint."""
 
     has_output = False
+    cost_place = cost_splice.EMBEDDINGS
 
     def __init__(self) -> None:
         super().__init__(_PATH)
@@ -79,6 +80,7 @@ class GeminiEmbeddings(Talk):
 
     surface = Surface.GEMINI
     surface_name = Surface.GEMINI.value
+    cost_place = cost_splice.GEMINI
 
     def __init__(self, version: str, model: str, *, batch: bool) -> None:
         self._version = version

@@ -16,7 +16,6 @@ from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore
 from tollbridge.identity.presented import check_key
 from tollbridge.protocols.abilities import split_effort
-from tollbridge.protocols.cost_splice import WISH
 from tollbridge.protocols.endpoints import is_endpoint
 from tollbridge.protocols.gemini import RoleMissing
 from tollbridge.protocols.json_peek import FieldError, PeekError, Refusal
@@ -58,8 +57,7 @@ def read_body(call: Call) -> None:
     dialect = call.dialect
     try:
         call.source, call.ask = dialect.read(call.exchange)
-        if dialect.cost_place is not None and call.source.span(WISH) is not None:
-            take_wish(call)
+        take_wish(call)
     except (PeekError, FormError, FieldError, Refused) as error:
         raise _unreadable(error) from None
     call.wish = dialect.wish(call.ask)

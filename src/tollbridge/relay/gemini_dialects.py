@@ -10,7 +10,7 @@ import msgspec
 
 from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import Surface
-from tollbridge.protocols import gemini
+from tollbridge.protocols import cost_splice, gemini
 from tollbridge.protocols.abilities import Addressee, abilities_of
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.conversation import Conversation, Thinking, Wire
@@ -48,6 +48,7 @@ class GeminiCall(Talk):
 
     surface = Surface.GEMINI
     surface_name = Surface.GEMINI.value
+    cost_place = cost_splice.GEMINI
     # A comment breaks Google's own client.
     heartbeat = _BLANK
 

@@ -14,6 +14,7 @@ from tollbridge.catalog.snapshot import Account, Model
 from tollbridge.core.errors import ApiError, Kind, Surface
 from tollbridge.protocols import media_request
 from tollbridge.protocols.blobs import BlobScan, scan
+from tollbridge.protocols.cost_splice import Place
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.protocols.json_peek import FieldError, peek
 from tollbridge.protocols.media_request import Source
@@ -45,6 +46,7 @@ class Media(ABC):
     surface_name = Surface.MEDIA.value
     free = False
     images = False
+    cost_place: Place | None = None
     # An answer that begins late may turn out to be no event stream.
     heartbeat = b""
     media_out = False

@@ -6,7 +6,7 @@ import msgspec
 
 from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import Surface
-from tollbridge.protocols import messages
+from tollbridge.protocols import cost_splice, messages
 from tollbridge.protocols.abilities import Addressee, abilities_of
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.conversation import Thinking, Wire
@@ -32,6 +32,7 @@ class _Messages(Talk):
     surface = Surface.MESSAGES
     surface_name = Surface.MESSAGES.value
     heartbeat = _PING
+    cost_place = cost_splice.MESSAGES
 
     def read(self, exchange: Exchange) -> tuple[TopLevel, MessagesAsk]:
         top = peek(exchange.body)

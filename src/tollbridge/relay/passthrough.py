@@ -12,6 +12,7 @@ from tollbridge.catalog.prices import Price
 from tollbridge.catalog.snapshot import Account, Model
 from tollbridge.core.errors import ApiError, Kind, Surface
 from tollbridge.protocols.blobs import BlobScan
+from tollbridge.protocols.cost_splice import Place
 from tollbridge.protocols.endpoints import Endpoint, find
 from tollbridge.protocols.media_request import Refused, Source
 from tollbridge.protocols.usage import Usage
@@ -55,6 +56,7 @@ class PassThrough:
 
     free = False
     images = False
+    cost_place: Place | None = None
     heartbeat = b""
 
     def __init__(self, vendor: str, endpoint: Endpoint) -> None:

@@ -18,7 +18,7 @@ from tollbridge.notify.kinds import Kind as Alert
 from tollbridge.notify.kinds import of_wallet
 from tollbridge.protocols.facts import ReplyFacts
 from tollbridge.protocols.json_peek import FieldError
-from tollbridge.relay import gate, passthrough
+from tollbridge.relay import gate, passthrough, told_cost
 from tollbridge.relay.attempt import Attempts, serving
 from tollbridge.relay.call import Call
 from tollbridge.relay.choice import Choice
@@ -184,7 +184,7 @@ class Relay:
             200,
             b"content-type: %b\r\n%b%b"
             % (whole.content_type, tracing(call), settled(result.charge, result.balance)),
-            whole.body,
+            told_cost.in_whole(call, whole.body, result.charge),
         )
 
     async def _pass_through(self, call: Call, carriage: Carriage) -> None:
@@ -250,13 +250,14 @@ class Relay:
             self._settle_stream(call, pump)
             raise
         settle = self._settle_stream(call, pump)
-        durable = await self._durable(call, settle) is not None
-        if durable and pump.complete:
+        result = await self._durable(call, settle)
+        if result is not None and pump.complete:
             await self._world.bound.keep(call, pump.tap.stream_id)
-            outlet.end(pump.last_frames())
-        elif durable and pump.end_state is End.LIMITED:
+            outlet.end(told_cost.in_last(call, pump.last_frames(), result.charge))
+        elif result is not None and pump.end_state is End.LIMITED:
             assert call.used is not None
-            outlet.end(pump.tap.length_ending(call.used))
+            ending = pump.tap.length_ending(call.used)
+            outlet.end(told_cost.in_last(call, ending, result.charge))
         else:
             outlet.fail(ApiError(Kind.STREAM_BROKEN))
 

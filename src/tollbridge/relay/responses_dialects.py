@@ -6,7 +6,7 @@ import msgspec
 
 from tollbridge.catalog.snapshot import Account
 from tollbridge.core.errors import Surface
-from tollbridge.protocols import responses
+from tollbridge.protocols import cost_splice, responses
 from tollbridge.protocols.answer import Identity
 from tollbridge.protocols.conversation import Wire
 from tollbridge.protocols.facts import ReplyFacts
@@ -32,6 +32,7 @@ class _Responses(Talk):
 
     surface = Surface.RESPONSES
     surface_name = Surface.RESPONSES.value
+    cost_place = cost_splice.RESPONSES
 
     def __init__(self, path: bytes = b"/v1/responses") -> None:
         self._path = path

@@ -6,6 +6,7 @@ from tollbridge.catalog.prices import Price
 from tollbridge.catalog.snapshot import Account, Model
 from tollbridge.core.errors import Surface
 from tollbridge.protocols.blobs import BlobScan, scan
+from tollbridge.protocols.cost_splice import Place
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.dialects import Framing
 from tollbridge.relay.exchange import Exchange
@@ -21,6 +22,7 @@ class Talk:
     surface_name: str
     free = False
     images = False
+    cost_place: Place | None = None
     heartbeat = KEEPALIVE
 
     def check(self, _ask: Any, _model: Model) -> None:
