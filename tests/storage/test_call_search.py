@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tests.storage.usage_writer import make_calls
+from tests.storage.usage_writer import make_calls, recharge
 from tollbridge.core.clock import new_tid
 from tollbridge.storage.call_index import index_chunk
-from tollbridge.storage.call_search import Found, Wanted, find_calls, keep_to_indexes, walk
+from tollbridge.storage.call_search import Found, Wanted, find_calls, keep_to_indexes, walks
 from tollbridge.storage.query_tables import call_index
 from tollbridge.storage.unit_of_work import reading, working
 
@@ -22,6 +22,9 @@ WISHES = [
     Wanted(channel_id=3),
     Wanted(user_id=3, model="m1"),
     Wanted(user_id=3, key_id=3, channel_id=3, model="m1", status_class=2),
+    Wanted(user_id=3, channel_id=3, min_charge=5),
+    Wanted(user_id=3, key_id=3, model="m1"),
+    Wanted(user_id=3, status_class=5, min_charge=5, from_ms=1, until_ms=2_000_000_000_000),
     Wanted(status_class=5),
     Wanted(from_ms=1, until_ms=2_000_000_000_000),
 ]
@@ -38,6 +41,18 @@ async def all_of(connection: AsyncConnection, wanted: Wanted, **how: Any) -> lis
         if found.on is None:
             return seen
         after = found.on
+
+
+async def all_back(connection: AsyncConnection, wanted: Wanted, **how: Any) -> list[str]:
+    """Follow the pages from the oldest call to the newest."""
+    pages, before = [], "0" * 32
+    while True:
+        found = await find_calls(connection, wanted, after=None, before=before, **how)
+        pages.append([row["tid"] for row in found.rows])
+        if found.on is None:
+            return [tid for page in reversed(pages) for tid in page]
+        assert found.on > before
+        before = found.on
 
 
 async def fill(engine: AsyncEngine) -> list[dict[str, Any]]:
@@ -71,6 +86,7 @@ async def test_every_page_size_and_span_finds_the_same(engine: AsyncEngine):
                 wanted = Wanted(**wish, status_class=status)
                 for limit, span in ((1, 3), (7, 10), (200, 1000), (10, 10)):
                     assert await all_of(connection, wanted, limit=limit, span=span) == expected
+                    assert await all_back(connection, wanted, limit=limit, span=span) == expected
 
 
 async def test_a_search_ends_after_its_span_and_says_where_to_go_on(engine: AsyncEngine):
@@ -119,18 +135,53 @@ async def test_every_search_walks_an_index(engine: AsyncEngine, wanted: Wanted):
 
 async def planned(connection: AsyncConnection, wanted: Wanted) -> str:
     await keep_to_indexes(connection)
-    walked = walk(wanted, after="f" * 32, span=1000)
-    shown = walked.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
     word = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
-    rows = await connection.exec_driver_sql(f"{word} {shown}")
-    return "\n".join(str(row[-1]) for row in rows)
+    lines = []
+    for place in ({"after": "f" * 32}, {"before": "0" * 32}):
+        for walked in walks(wanted, **place, span=1000):
+            shown = walked.compile(
+                dialect=connection.dialect, compile_kwargs={"literal_binds": True}
+            )
+            lines += [str(row[-1]) for row in await connection.exec_driver_sql(f"{word} {shown}")]
+    return "\n".join(lines)
+
+
+async def test_what_is_rare_by_any_index_is_found_at_once(engine: AsyncEngine):
+    async with working(engine) as connection:
+        usual = [new_tid() for _ in range(30)]
+        await make_calls(connection, usual[:1], user_id=1, key_id=1, model_asked="rare")
+        await make_calls(connection, usual[1:], user_id=1, key_id=1, model_asked="m")
+        other = [new_tid()]
+        await make_calls(connection, other, user_id=1, key_id=2, model_asked="m")
+    while await index_chunk(engine):
+        pass
+    async with reading(engine) as connection:
+        for wanted, tid in (
+            (Wanted(user_id=1, key_id=1, model="rare"), usual[0]),
+            (Wanted(user_id=1, key_id=2, model="m"), other[0]),
+            (Wanted(user_id=1, key_id=1, model="none"), None),
+        ):
+            found = await find_calls(connection, wanted, limit=5, after=None, span=10)
+            assert [row["tid"] for row in found.rows] == [tid] * (tid is not None)
+            assert found.on is None
+
+
+async def test_the_least_charge(engine: AsyncEngine):
+    async with working(engine) as connection:
+        await make_calls(connection, [new_tid()], user_id=1)
+        dear = new_tid()
+        await make_calls(connection, [dear], user_id=1)
+        await recharge(connection, dear, 500)
+    while await index_chunk(engine):
+        pass
+    async with reading(engine) as connection:
+        for least, tids in ((500, [dear]), (501, [])):
+            wanted = Wanted(user_id=1, min_charge=least)
+            assert await all_of(connection, wanted, limit=5, span=10) == tids
 
 
 @given(st.integers(0, 2**47))
 def test_the_first_tid_of_a_millisecond(at_ms: int):
-    shown = str(
-        walk(Wanted(from_ms=at_ms), after=None, span=1).compile(
-            compile_kwargs={"literal_binds": True}
-        )
-    )
+    (walked,) = walks(Wanted(from_ms=at_ms))
+    shown = str(walked.compile(compile_kwargs={"literal_binds": True}))
     assert f"{at_ms:012x}{'0' * 20}" in shown

@@ -1,12 +1,14 @@
 """Owns the search for calls in `call_index`, newest first, and the reading of their usage rows.
 
 Every search is a walk of one index that ends after SPAN rows at the latest, however rare what is
-looked for: it says then where to go on. Must not know who asks, nor what is shown.
+looked for: it says then where to go on. Where several indexes lead to what is wanted, one that comes
+to its end within SPAN is taken, so that what is rare by any of them is found at once. Must not know
+who asks, nor what is shown.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +21,7 @@ SPAN = 10_000
 """A search looks at no more rows than these."""
 
 _RANDOM_HEX = 20
-# By what an index begins: the first of these that is wanted leads the walk.
+# By what an index begins: the first of these that is wanted leads the walk, unless another is short.
 _LEADS = (("key_id",), ("user_id", "model"), ("user_id",), ("channel_id",), ())
 
 
@@ -35,6 +37,8 @@ class Wanted:
     """The first digit of the status."""
     from_ms: int | None = None
     until_ms: int | None = None
+    min_charge: int | None = None
+    """The least charge, in nano-dollars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,28 @@ class Found:
 
 
 async def find_calls(
-    connection: AsyncConnection, wanted: Wanted, *, limit: int, after: str | None, span: int = SPAN
+    connection: AsyncConnection,
+    wanted: Wanted,
+    *,
+    limit: int,
+    after: str | None,
+    before: str | None = None,
+    span: int = SPAN,
 ) -> Found:
-    """Return up to `limit` calls older than the tid `after`.
+    """Return up to `limit` calls older than the tid `after`; or, with `before`, newer than that one.
 
-    There may be fewer, or none, and `on` all the same: then `span` rows were looked at.
+    Those next to it, the newest first both ways. There may be fewer, or none, and `on` all the
+    same: then `span` rows were looked at.
     """
-    if not _rest(wanted):
-        span = limit + 1
     await keep_to_indexes(connection)
-    walked = walk(wanted, after=after, span=span)
-    found = picked(walked, wanted, limit=limit + 1)
+    place = _Place(after, before)
+    lead = await _lead(connection, wanted, place, span)
+    if not _rest(wanted, lead):
+        span = limit + 1
+    walked = _walk(wanted, lead, place, span)
+    found = _picked(walked, wanted, lead, newer=place.newer, limit=limit + 1)
     tids: list[str] = list((await connection.execute(found)).scalars())
-    on = tids[limit - 1] if len(tids) > limit else await _end(connection, walked, span)
+    on = tids[limit - 1] if len(tids) > limit else await _end(connection, walked, place, span)
     return Found(await _rows(connection, tids[:limit]), on)
 
 
@@ -72,37 +85,87 @@ async def keep_to_indexes(connection: AsyncConnection) -> None:
         await connection.execute(select(*(func.set_config(way, "off", True) for way in ways)))
 
 
-def walk(wanted: Wanted, *, after: str | None, span: int) -> Select[Any]:
-    """Return the newest `span` rows of the index that leads to what is wanted."""
-    tid, places = call_index.c.tid, _places(wanted, _lead(wanted))
-    if after is not None:
-        places.append(tid < after)
+def walks(
+    wanted: Wanted, *, after: str | None = None, before: str | None = None, span: int = SPAN
+) -> list[Select[Any]]:
+    """Return every walk that a search for this may take: the newest `span` rows of an index each."""
+    place = _Place(after, before)
+    return [_walk(wanted, lead, place, span) for lead in _leads(wanted)]
+
+
+class _Place(NamedTuple):
+    """Where in time a search begins, and which way it goes."""
+
+    after: str | None
+    before: str | None
+
+    @property
+    def newer(self) -> bool:
+        return self.before is not None
+
+
+def _walk(wanted: Wanted, lead: Sequence[str], place: _Place, span: int) -> Select[Any]:
+    tid, places = call_index.c.tid, _places(wanted, lead)
+    if place.after is not None:
+        places.append(tid < place.after)
+    if place.before is not None:
+        places.append(tid > place.before)
     if wanted.from_ms is not None:
         places.append(tid >= _first_tid(wanted.from_ms))
     if wanted.until_ms is not None:
         places.append(tid < _first_tid(wanted.until_ms))
-    return select(call_index).where(*places).order_by(tid.desc()).limit(span)
+    order = tid.asc() if place.newer else tid.desc()
+    return select(call_index).where(*places).order_by(order).limit(span)
 
 
-def picked(walked: Select[Any], wanted: Wanted, *, limit: int) -> Select[Any]:
+def _picked(
+    walked: Select[Any], wanted: Wanted, lead: Sequence[str], *, newer: bool, limit: int
+) -> Select[Any]:
     """Return the first tids of a walk that are wanted in every other way, too."""
     rows = walked.subquery("walked")
-    rest = _rest(wanted)
-    places = [rows.c[name] == getattr(wanted, name) for name in rest if name != "status_class"]
+    places = [
+        rows.c[name] == getattr(wanted, name) for name in _rest(wanted, lead) if name in rows.c
+    ]
     if wanted.status_class is not None:
         lowest = wanted.status_class * 100
         places.append(rows.c.status.between(lowest, lowest + 99))
-    return select(rows.c.tid).where(*places).order_by(rows.c.tid.desc()).limit(limit)
+    if wanted.min_charge is not None:
+        places.append(rows.c.charge >= wanted.min_charge)
+    order = rows.c.tid.asc() if newer else rows.c.tid.desc()
+    return select(rows.c.tid).where(*places).order_by(order).limit(limit)
 
 
-def _lead(wanted: Wanted) -> tuple[str, ...]:
-    return next(lead for lead in _LEADS if len(_given(wanted, lead)) == len(lead))
+async def _lead(
+    connection: AsyncConnection, wanted: Wanted, place: _Place, span: int
+) -> Sequence[str]:
+    """Return what leads the walk: of several ways the first that ends within the span, if any does."""
+    leads = _leads(wanted)
+    if len(leads) > 1:
+        for lead in leads:
+            rows = _walk(wanted, lead, place, span).with_only_columns(call_index.c.tid).subquery()
+            counted = select(func.count()).select_from(rows)
+            if (await connection.execute(counted)).scalar_one() < span:
+                return lead
+    return leads[0]
 
 
-def _rest(wanted: Wanted) -> list[str]:
+def _leads(wanted: Wanted) -> list[Sequence[str]]:
+    """Return what may lead; never a way that has all rows of another one."""
+    leads: list[Sequence[str]] = []
+    for lead in _LEADS:
+        whole = len(_given(wanted, lead)) == len(lead)
+        if whole and not any(set(lead) <= set(other) for other in leads):
+            leads.append(lead)
+    if wanted.key_id is not None:
+        # A key has one user.
+        leads = [lead for lead in leads if tuple(lead) != ("user_id",)]
+    return leads
+
+
+def _rest(wanted: Wanted, lead: Sequence[str]) -> list[str]:
     """Return what is wanted besides what the index leads to: that takes a look at each row."""
-    names = ("user_id", "channel_id", "model", "status_class")
-    return _given(wanted, [name for name in names if name not in _lead(wanted)])
+    names = ("user_id", "key_id", "channel_id", "model", "status_class", "min_charge")
+    return _given(wanted, [name for name in names if name not in lead])
 
 
 def _given(wanted: Wanted, names: Sequence[str]) -> list[str]:
@@ -117,12 +180,14 @@ def _first_tid(at_ms: int) -> str:
     return f"{at_ms:012x}" + "0" * _RANDOM_HEX
 
 
-async def _end(connection: AsyncConnection, walked: Select[Any], span: int) -> str | None:
+async def _end(
+    connection: AsyncConnection, walked: Select[Any], place: _Place, span: int
+) -> str | None:
     """Return the last tid of a walk that was cut off, None where the index ended."""
-    rows = walked.subquery("walked")
-    counted = select(func.count(), func.min(rows.c.tid))
-    count, last = (await connection.execute(counted)).one()
-    return str(last) if count == span else None
+    tids = walked.with_only_columns(call_index.c.tid).subquery("walked").c.tid
+    last = func.max(tids) if place.newer else func.min(tids)
+    count, end = (await connection.execute(select(func.count(), last))).one()
+    return str(end) if count == span else None
 
 
 async def _rows(connection: AsyncConnection, tids: Sequence[str]) -> Sequence[RowMapping]:
