@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tollbridge.protocols.chat import text_size
 from tollbridge.protocols.chat_quick import quick_facts
 from tollbridge.protocols.chat_usage import usage_from
+from tollbridge.protocols.service_tier import with_tier
 from tollbridge.protocols.usage import Usage
 
 TEXT: dict[str, Any] = {"index": 0, "finish_reason": "stop", "message": {"content": "héllo"}}
@@ -80,5 +81,6 @@ def test_it_agrees_on_recorded_answers(corpus: Path) -> None:
         if quick is not None:
             read += 1
             texts = sum(text_size(choice["message"]) for choice in body["choices"])
-            assert quick == (body["model"], usage_from(body["usage"]), texts), file.name
+            used = with_tier(usage_from(body["usage"]), body.get("service_tier"))
+            assert quick == (body["model"], used, texts), file.name
     assert read > 50

@@ -31,7 +31,7 @@ def test_a_message():
         "usage": {"input_tokens": 1, "output_tokens": 2, "service_tier": "priority"},
     })  # fmt: skip
     assert (answer.id, answer.model, answer.tier) == ("msg_1", "claude", "priority")
-    assert answer.usage == Usage(input=1, output=2)
+    assert answer.usage == Usage(input=1, output=2, tier="priority")
     assert answer.extra == {"container": {"id": "c"}}
     (choice,) = answer.choices
     assert (choice.finish, choice.stop_sequence) == (Finish.STOP_SEQUENCE, "X")

@@ -52,7 +52,7 @@ def test_a_stream_of_a_backend_that_says_everything_only_when_it_is_done():
 def test_a_stream_that_says_everything_only_at_the_end():
     found = read(CREATED, terminal(output=[MESSAGE, CALL], usage=FIGURES, service_tier="flex"))
     assert responses_gist.of_events(found) == Gist(text="hi", calls=[("c", "f", '{"a":1}')])
-    assert UsageSeen(Usage(input=3, output=2), "flex") in found
+    assert UsageSeen(Usage(input=3, output=2, tier="flex"), "flex") in found
 
 
 def test_ids_may_change_for_the_place_stays():

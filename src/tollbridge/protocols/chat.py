@@ -13,6 +13,7 @@ from tollbridge.protocols.chat_quick import quick_facts
 from tollbridge.protocols.chat_usage import usage_from
 from tollbridge.protocols.facts import ReplyFacts, decoded, fault_from, text_or_none
 from tollbridge.protocols.json_peek import FieldError, PeekError, RangeError, TopLevel, peek
+from tollbridge.protocols.service_tier import with_tier
 
 LimitField = Literal["max_completion_tokens", "max_tokens"]
 
@@ -183,7 +184,7 @@ def read_reply(body: bytes) -> ReplyFacts:
                 text_bytes += text_size(message)
     return ReplyFacts(
         model=text_or_none(reply.get("model")),
-        usage=usage_from(reply.get("usage")),
+        usage=with_tier(usage_from(reply.get("usage")), reply.get("service_tier")),
         usage_seen=isinstance(reply.get("usage"), dict),
         finished=finished,
         empty=not content,

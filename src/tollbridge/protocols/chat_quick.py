@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from tollbridge.protocols.service_tier import with_tier
 from tollbridge.protocols.usage import Usage
 
 TOKENS_MAX = 10**9
@@ -61,6 +62,7 @@ class _Reply(msgspec.Struct, gc=False):
     choices: list[_Choice]
     usage: _Figures
     error: Any = None
+    service_tier: Any = None
 
 
 _NO_INPUT = _InputDetails()
@@ -86,7 +88,7 @@ def quick_facts(body: bytes) -> tuple[str, Usage, int] | None:
         if not text or not choice.finish_reason or _is_more_than_text(message):
             return None
         text_bytes += len(text) if text.isascii() else len(text.encode())
-    usage = _plain_usage(reply.usage)
+    usage = with_tier(_plain_usage(reply.usage), reply.service_tier)
     return None if usage is None else (reply.model, usage, text_bytes)
 
 

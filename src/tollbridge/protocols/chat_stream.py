@@ -19,6 +19,7 @@ from tollbridge.protocols.chat_usage import merge_usage, usage_from
 from tollbridge.protocols.delta_shape import DeltaShape, learn_shape, produced_bytes
 from tollbridge.protocols.facts import UpstreamFault, decoded, fault_from, text_or_none
 from tollbridge.protocols.json_peek import PeekError, peek
+from tollbridge.protocols.service_tier import with_tier
 from tollbridge.protocols.sse import Framer, FrameTooLarge, data_of, event_of
 from tollbridge.protocols.tap import NOT_SSE, TAIL_MAX, TOO_LARGE
 from tollbridge.protocols.usage import Usage
@@ -55,6 +56,7 @@ class ChatTap:
         "_rewrites",
         "_shape",
         "_tail_bytes",
+        "_tier",
         "content",
         "done",
         "error",
@@ -84,6 +86,7 @@ class ChatTap:
         self._framer = Framer()
         self._ended: set[int] = set()
         self._figures: dict[str, Any] | None = None
+        self._tier: object = None
         # Content was seen and nothing is held: whole chunks may pass on a scan of their bytes.
         self._plain = False
         self._rewrites = hide_usage or rename is not None
@@ -105,7 +108,7 @@ class ChatTap:
     @property
     def usage(self) -> Usage | None:
         """The usage figures seen so far; None when the upstream has given none."""
-        return usage_from(self._figures)
+        return with_tier(usage_from(self._figures), self._tier)
 
     @property
     def stream_id(self) -> str:
@@ -244,6 +247,7 @@ class ChatTap:
             self.model = text_or_none(chunk.get("model"))
         if self.first is None and (chunk.get("id") or self._normaliser is not None):
             self.first = chunk
+        self._tier = chunk.get("service_tier") or self._tier
         self._count(chunk.get("usage"))
         vendor = chunk.get("x_groq")
         if isinstance(vendor, dict):

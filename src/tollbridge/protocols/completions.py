@@ -15,6 +15,7 @@ from tollbridge.protocols.chat_length import ending
 from tollbridge.protocols.chat_usage import usage_from
 from tollbridge.protocols.facts import ReplyFacts, decoded, fault_from, text_or_none
 from tollbridge.protocols.json_peek import FieldError, RangeError, TopLevel
+from tollbridge.protocols.service_tier import with_tier
 from tollbridge.protocols.usage import Usage
 
 LIMIT_DEFAULT: Final = 16
@@ -117,7 +118,7 @@ def read_reply(body: bytes) -> ReplyFacts:
     ended = isinstance(choices, list) and all(_ended(choice) for choice in choices)
     return ReplyFacts(
         model=text_or_none(reply.get("model")),
-        usage=usage_from(reply.get("usage")),
+        usage=with_tier(usage_from(reply.get("usage")), reply.get("service_tier")),
         usage_seen=isinstance(reply.get("usage"), dict),
         finished=bool(texts) and ended,
         empty=not any(texts),

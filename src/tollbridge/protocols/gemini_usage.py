@@ -9,6 +9,7 @@ import math
 from typing import Any, Final
 
 from tollbridge.protocols.gemini_names import spelled
+from tollbridge.protocols.service_tier import tier_name
 from tollbridge.protocols.usage import Usage
 
 TOKENS_MAX: Final = 10**9
@@ -59,6 +60,7 @@ def usage_from(fields: Any) -> Usage | None:
         image_input=image_in,
         image_output=image_out,
         clamped=bool(odd),
+        tier=tier_name(given.get("serviceTier") or given.get("trafficType")),
     )
 
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tollbridge.protocols.chat_usage import TOKENS_MAX
 from tollbridge.protocols.conversation import Json
+from tollbridge.protocols.service_tier import tier_name
 from tollbridge.protocols.usage import Usage
 
 _COUNTS = (
@@ -61,6 +62,7 @@ def usage_from(fields: Any) -> Usage | None:
         reasoning=thinking,
         web_search=_tokens(_details(fields, "server_tool_use").get("web_search_requests"), odd),
         clamped=bool(odd),
+        tier=tier_name(fields.get("service_tier")),
     )
 
 

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from tollbridge.protocols import chat_usage
 from tollbridge.protocols.conversation import Json
+from tollbridge.protocols.service_tier import with_tier
 from tollbridge.protocols.usage import Usage
 
 _SAME: Final = (
@@ -31,7 +32,7 @@ def usage_from(fields: Any) -> Usage | None:
 
 def usage_of(response: Json) -> Usage | None:
     """Return the buckets of a whole response: its usage and the web searches in its output."""
-    usage = usage_from(response.get("usage"))
+    usage = with_tier(usage_from(response.get("usage")), response.get("service_tier"))
     searches = _searches(response)
     return structs.replace(usage, web_search=searches) if usage and searches else usage
 

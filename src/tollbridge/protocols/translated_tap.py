@@ -24,6 +24,7 @@ from tollbridge.protocols.answer import (
     UsageSeen,
 )
 from tollbridge.protocols.facts import UpstreamFault, decoded, fault_from
+from tollbridge.protocols.service_tier import with_tier
 from tollbridge.protocols.sse import Framer, FrameTooLarge, data_of, event_of
 from tollbridge.protocols.tap import NOT_SSE, TOO_LARGE
 from tollbridge.protocols.translation import Translation
@@ -164,7 +165,8 @@ class TranslatedTap:
                 self._finishes[event.choice] = self._calls.finish(event)
                 self.finished = len(self._finishes) >= self._copies
             elif isinstance(event, UsageSeen):
-                self._usage, self._tier = event.usage, event.tier or self._tier
+                self._tier = event.tier or self._tier
+                self._usage = with_tier(event.usage, self._tier)
             elif isinstance(event, Failed):
                 self.error = self.error or event.fault
             elif isinstance(event, Done):

@@ -54,6 +54,7 @@ from tollbridge.protocols.messages_event_writer import MessagesWriter
 from tollbridge.protocols.responses_event_reader import ResponsesReader
 from tollbridge.protocols.responses_event_writer import ResponsesWriter
 from tollbridge.protocols.search_traces import untraced
+from tollbridge.protocols.service_tier import with_tier
 from tollbridge.protocols.tool_names import ToolNames
 
 _NAME_MAX: Final = {Wire.CHAT: 64, Wire.RESPONSES: 64, Wire.MESSAGES: 128, Wire.GEMINI: 128}
@@ -173,7 +174,7 @@ def facts_of(answer: Answer | None) -> ReplyFacts:
     parts = [part for choice in answer.choices for part in choice.parts]
     return ReplyFacts(
         model=answer.model or None,
-        usage=answer.usage,
+        usage=with_tier(answer.usage, answer.tier),
         usage_seen=answer.usage is not None,
         finished=bool(answer.choices) and all(one.finish for one in answer.choices),
         empty=not any(_says(part) for part in parts),
