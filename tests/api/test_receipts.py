@@ -9,9 +9,11 @@ import pytest
 
 from tests.services.shop import AUTO, DEMO, OTHERS, Shop
 from tollbridge.api.receipts import parts_text, time_text
+from tollbridge.billing.reversals import reverse
 from tollbridge.core.clock import new_tid
 from tollbridge.core.money import NANO, format_usd
 from tollbridge.protocols.usage import Usage
+from tollbridge.storage.unit_of_work import working
 
 # 1000 x 2.50 + 200 x 0.25 + 301 x 10.00 dollars a million, times 0.15.
 USED = Usage(input=1000, cache_read=200, output=301, reasoning=100)
@@ -80,6 +82,7 @@ async def test_a_receipt_shows_its_arithmetic(each_shop: Shop):
         "cost": "0.000834",
         "adjustments": [],
         "charge": "0.000834",
+        "given_back": "0.00",
         "list_cost": "0.00556",
         "first_token_ms": 12,
         "total_ms": 34,
@@ -94,6 +97,21 @@ async def test_what_was_not_charged_is_a_line(each_shop: Shop):
         ("not_charged", "-0.000034")
     ]
     assert "estimate" in receipt["adjustments"][0]["reason"]
+
+
+async def test_what_was_given_back_is_a_line(each_shop: Shop):
+    tid = await each_shop.settle(USED, charge=COST)
+    async with working(each_shop.engine) as connection:
+        await reverse(connection, tid, "a mistake", "test", 1)
+    receipt = await each_shop.get(f"/v1/receipts/{tid}")
+    assert recomputed(receipt) == 0
+    assert (receipt["charge"], receipt["given_back"], receipt["cost"]) == (
+        "0.00", "0.000834", "0.000834",
+    )  # fmt: skip
+    [line] = receipt["adjustments"]
+    assert (line["item"], line["amount"]) == ("given_back", "-0.000834")
+    assert line["reason"] == receipt["why"] == "Given back: the charge of this call was reversed."
+    assert receipt["flags"] == ["reversed"]
 
 
 async def test_a_failed_call_costs_nothing_and_says_why(each_shop: Shop):

@@ -90,7 +90,7 @@ class History:
     async def correct(self, tid, kind, amount):
         """Charge more for an ended call, or less, if that kind of line was not written yet."""
         ((wallet, charge, loss),) = await self.query(
-            "SELECT wallet_id, charge, loss FROM usage WHERE tid = :tid", tid=tid
+            "SELECT wallet_id, charge - reversed, loss FROM usage WHERE tid = :tid", tid=tid
         )
         column, now = ("loss", loss) if "loss" in kind else ("charge", charge)
         amount = max(amount, -now)
@@ -101,6 +101,15 @@ class History:
                 tid=tid, amount=amount,
             )  # fmt: skip
             await self._move(wallet, amount, kind, tid)
+
+    async def reverse(self, tid):
+        """Give back what a call was charged."""
+        ((wallet, charge, back),) = await self.query(
+            "SELECT wallet_id, charge, reversed FROM usage WHERE tid = :tid", tid=tid
+        )
+        if charge and not back:
+            await self.run("UPDATE usage SET reversed = charge WHERE tid = :tid", tid=tid)
+            await self._move(wallet, -charge, "reversal", tid)
 
     async def sums(self, before):
         """Return what accounts come to by the lines before a journal id."""
@@ -178,5 +187,7 @@ async def play(made, steps):
             await made.begin(wallet, amount + 1)
         elif kind == "end" and made.open:
             await made.end(sorted(made.open)[which % len(made.open)], amount)
-        elif made.tids and kind != "end":
+        elif made.tids and kind == "reverse":
+            await made.reverse(made.tids[which % len(made.tids)])
+        elif made.tids and kind not in {"end", "reverse"}:
             await made.correct(made.tids[which % len(made.tids)], kind, amount - 50)

@@ -16,7 +16,7 @@ from tollbridge.storage.migrate import migrate
 from tollbridge.storage.unit_of_work import reading
 
 KINDS = ("call", "call", "call", "grant", "begin", "end", "end", "audit", "audit",
-         "late", "late_loss", "return", "return_loss")  # fmt: skip
+         "late", "late_loss", "return", "return_loss", "reverse")  # fmt: skip
 STEPS = st.lists(
     st.tuples(st.sampled_from(KINDS), st.integers(0, 30), st.integers(0, 100), st.integers(0, 90)),
     max_size=15,
@@ -33,6 +33,8 @@ SPOILT = (
     "UPDATE journal SET debit = 'wallet:99' WHERE ref = :tid AND kind = 'charge'",
     "UPDATE journal SET debit = 'wallet:1' WHERE ref = :tid AND kind = 'loss'",
     "UPDATE journal SET kind = 'late' WHERE ref = :tid AND kind = 'loss'",
+    "UPDATE usage SET reversed = 1 WHERE tid = :tid",
+    "UPDATE usage SET reversed = charge + 1 WHERE tid = :tid",
     "UPDATE purse SET available = available + 1 WHERE id = 2",
     "UPDATE purse SET held = held + 1 WHERE id = 2",
     "INSERT INTO journal VALUES (4611686018427387904, 0, 'promo', 'wallet:1', 1, 'USD', 'grant', 'x')",
@@ -141,6 +143,21 @@ async def test_a_late_line_has_its_old_call_proved_again(migrated):
         await made.run("UPDATE usage SET charge = charge + 1 WHERE tid = :tid", tid=tid)
         (found,) = (await made.audit()).findings
         assert found.invariant == "I3 charge"
+
+
+async def test_a_reversal_has_its_old_call_proved_again(migrated):
+    async with history(migrated) as made:
+        tid = await closed(made)
+        await made.reverse(tid)
+        again = await made.audit()
+        assert (again.findings, again.calls) == ((), 2)
+        await made.run("UPDATE usage SET reversed = 499 WHERE tid = :tid", tid=tid)
+        (found,) = (await made.audit()).findings
+        assert found == (
+            "I3 reversal",
+            f"call {tid} was given back 499 by its usage row and 500 by the journal",
+            True,
+        )
 
 
 async def test_the_call_of_an_open_hold_stays_open(migrated):

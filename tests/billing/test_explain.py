@@ -43,6 +43,26 @@ async def test_a_settled_call_with_all_its_lines(migrated):
         assert told.verdict == "right: its charge of $0.0000003 is the sum of its journal lines"
 
 
+async def test_a_call_that_was_given_back(migrated):
+    async with history(migrated) as made:
+        tid = await made.call(1, 500, 9)
+        await made.reverse(tid)
+        told = await story(made, tid)
+        assert [(line.kind, line.earned, line.other_side) for line in told.lines] == [
+            ("charge", 500, "wallet:1"), ("loss", 9, "operator_loss"),
+            ("reversal", -500, "wallet:1"),
+        ]  # fmt: skip
+        assert (told.settled.receipt.charge, told.settled.receipt.given_back) == (0, 500)
+        assert told.verdict == "right: $0.0000005 was given back, and $0.00 stays charged"
+        await made.run("UPDATE usage SET reversed = 499 WHERE tid = :tid", tid=tid)
+        assert (await story(made, tid)).wrong == (
+            (
+                "its usage row says that $-0.000000499 was earned by a reversal,"
+                " its journal lines come to $-0.0000005"
+            ),
+        )
+
+
 async def test_a_call_that_cost_nothing(migrated):
     async with history(migrated) as made:
         told = await story(made, await made.call(1, 0))

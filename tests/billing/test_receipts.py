@@ -94,6 +94,7 @@ def test_an_exact_charge_needs_no_adjustment(used: Usage, multiplier: Multiplier
     st.integers(0, 2**40),
     st.sampled_from(["complete", "partial", "reclaimed", "withheld", "refused", ""]),
     st.sampled_from([PRICE, Price(9, "nothing", Rates.filled({})), None]),
+    st.sampled_from([0, 1, 2]),
 )
 def test_every_charge_is_explained(
     used: Usage,
@@ -102,11 +103,15 @@ def test_every_charge_is_explained(
     loss: int,
     state: str,
     price: Price | None,
+    back: int,
 ):
     stored = row(used, state, charged=charged, loss=loss, multiplier=multiplier)
+    # None of it, some of it (the rest came late), all of it.
+    given_back = stored["reversed"] = charged * back // 2
     receipt = receipt_of(stored, price)
     check(receipt)
-    assert receipt.charge == charged
+    assert (receipt.charge, receipt.given_back) == (charged - given_back, given_back)
+    assert ("Given back" in (receipt.why or "")) is bool(given_back)
     assert all(one.amount and one.reason for one in receipt.adjustments)
 
 

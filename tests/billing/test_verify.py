@@ -102,6 +102,26 @@ BROKEN = [
         f"call {A} lost 6 by its usage row and 5 by the journal",
     ),
     (
+        "I3 reversal",
+        ["UPDATE usage SET reversed = 70"],
+        f"call {A} was given back 70 by its usage row and 0 by the journal",
+    ),
+    (
+        "I3 reversal",
+        [f"INSERT INTO journal VALUES (9, 0, 'revenue', 'wallet:1', 70, 'USD', 'reversal', '{A}')"],
+        f"call {A} was given back 0 by its usage row and 70 by the journal",
+    ),
+    (
+        "I3 beyond",
+        ["UPDATE usage SET reversed = 71"],
+        f"call {A} was charged 70, but 71 of it was given back",
+    ),
+    (
+        "I3 wallet",
+        [f"INSERT INTO journal VALUES (9, 0, 'revenue', 'promo', 70, 'USD', 'reversal', '{A}')"],
+        f"call {A} is of wallet 1 but promo was charged",
+    ),
+    (
         "I3 wallet",
         ["UPDATE usage SET wallet_id = 8"],
         f"call {A} is of wallet 8 but wallet:1 was charged",

@@ -83,3 +83,35 @@ def test_a_call_that_nobody_knows_is_said_in_a_sentence(path):
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == f"tollbridge: the books know no call {'0' * 32}\n"
     assert "32 hexadecimal digits" in ledger(path, "explain", "xyz").stderr
+
+
+def test_a_call_is_given_back_once(path):
+    tid = call(path)
+    done = ledger(path, "reverse", f" {tid[:8].upper()}-{tid[8:]} ", "--reason", "a mistake")
+    assert done.exit_code == 0
+    # What went to the log is above it.
+    assert done.stdout.splitlines()[-1] == f"gave back $0.00000007 of call {tid} to wallet 1"
+    again = ledger(path, "reverse", tid, "--reason", "a mistake")
+    said = f"$0.00000007 of call {tid} had been given back before; nothing was moved"
+    assert (again.exit_code, again.stdout.splitlines()) == (0, [said])
+    assert books.purse(path).available == 1000
+    assert ledger(path, "verify").exit_code == 0
+    told = ledger(path, "explain", tid)
+    assert "- $0.00000007: Given back: the charge of this call was reversed." in told.stdout
+    assert "= charge $0.00" in told.stdout
+    assert "flag reversed: staff gave its charge back" in told.stdout
+    assert told.stdout.splitlines()[-1].endswith("given back, and $0.00 stays charged")
+
+
+@pytest.mark.parametrize(
+    ("tid", "reason", "said"),
+    [
+        ("0" * 32, "why", "the books know no such call"),
+        ("xyz", "why", "a call's id has 32 hexadecimal digits"),
+        ("0" * 32, " ", "a reason is a text of one line"),
+        ("0" * 32, "a\x1bb", "a reason is a text of one line"),
+    ],
+)
+def test_what_cannot_be_given_back_is_said_in_a_sentence(path, tid, reason, said):
+    done = ledger(path, "reverse", tid, "--reason", reason)
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", f"tollbridge: {said}\n")

@@ -27,7 +27,8 @@ def test_roles():
     assert effective("admin", {"*"}) == SINGLE
     assert effective("user", {"*", "channels:read"}) == frozenset()
     assert effective("staff", {"*"}) == {one for one in SINGLE if one.endswith(":read")} | {
-        Scope.TOKENS_WRITE
+        Scope.TOKENS_WRITE,
+        Scope.REQUESTS_REVERSE,
     }
     assert effective("staff", {"channels:write", "channels:read"}) == {Scope.CHANNELS_READ}
 

@@ -93,6 +93,7 @@ def _sums(calls: list[dict[str, Any]]) -> tuple[Any, ...]:
         sums["client_faults"] += client_fault(one["end_state"], one["error_kind"])
         for name in _SUMMED:
             sums[name] += one[name]
+        sums["charge"] -= one["reversed"]
         if one["first_token_ms"] is not None:
             sums["first_token_calls"] += 1
             sums["first_token_sum_ms"] += one["first_token_ms"]

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.storage.usage_writer import expected, fed, feed, indexed, make_calls, recharge
+from tests.storage.usage_writer import expected, fed, feed, give_back, indexed, make_calls, recharge
 from tollbridge.core.clock import new_tid
 from tollbridge.storage import call_index as module
 from tollbridge.storage.call_index import POSTGRESQL_CHUNK, SQLITE_CHUNK, chunk_of, index_chunk
@@ -40,6 +40,20 @@ async def test_a_call_that_is_changed_later_comes_again(engine: AsyncEngine):
     assert await index_chunk(engine) == 2
     assert await indexed(engine) == await expected(engine)
     assert (await indexed(engine))[0][5] == 7
+
+
+async def test_a_call_that_was_given_back_cost_nothing(engine: AsyncEngine):
+    tid = new_tid()
+    async with working(engine) as connection:
+        await make_calls(connection, [tid])
+        await recharge(connection, tid, 7)
+    await index_chunk(engine)
+    assert (await indexed(engine))[0][5] == 7
+    async with working(engine) as connection:
+        await give_back(connection, tid)
+    await index_chunk(engine)
+    assert (await indexed(engine))[0][5] == 0
+    assert await indexed(engine) == await expected(engine)
 
 
 async def test_a_chunk_is_one_transaction_of_a_bounded_size(engine: AsyncEngine):

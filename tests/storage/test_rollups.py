@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.storage.rollup_oracle import by_hand, call, catch_up, in_the_table, tid_at
-from tests.storage.usage_writer import feed, make_calls, recharge
+from tests.storage.usage_writer import feed, give_back, make_calls, recharge
 from tollbridge.core.clock import now_ms, tid_ms
 from tollbridge.core.periods import period_at
 from tollbridge.storage import rollups as module
@@ -60,6 +60,7 @@ _STEPS = st.lists(
             st.just("make"), st.sampled_from(MOMENTS), st.integers(1, 3), st.integers(0, 2**40)
         ),
         st.tuples(st.just("change"), st.integers(0, 20), st.sampled_from(["partial", "complete"])),
+        st.tuples(st.just("reverse"), st.integers(0, 20)),
         st.tuples(st.just("forget"), st.integers(0, 20)),
         st.tuples(st.just("index")),
         st.tuples(st.just("work")),
@@ -91,6 +92,11 @@ class _Shop:
                 values = {"end_state": state, "status": 200 if state == "complete" else 503}
                 await connection.execute(update(usage).where(usage.c.tid == tid).values(values))
                 await recharge(connection, tid, which)
+
+    async def reverse(self, which: int) -> None:
+        if which < len(self._tids):
+            async with working(self._engine) as connection:
+                await give_back(connection, self._tids[which])
 
     async def forget(self, which: int) -> None:
         """Take a row away, as nothing does yet: a group may become empty."""

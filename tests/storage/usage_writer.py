@@ -32,6 +32,14 @@ async def recharge(connection: AsyncConnection, tid: str, charge: int) -> None:
     await feed(connection, [tid])
 
 
+async def give_back(connection: AsyncConnection, tid: str) -> None:
+    """Mark a call as a reversal does."""
+    await connection.execute(
+        update(usage).where(usage.c.tid == tid).values(reversed=usage.c.charge)
+    )
+    await feed(connection, [tid])
+
+
 async def feed(connection: AsyncConnection, tids: list[str]) -> None:
     """Tell the query tables of usage rows."""
     if tids:
@@ -52,7 +60,9 @@ async def indexed(engine: AsyncEngine) -> list[Any]:
 
 async def expected(engine: AsyncEngine, *, waiting: bool = False) -> list[Any]:
     """Return what the index's rows must be; of calls that wait in the feed only when asked."""
-    query = select(*(usage.c[name] for name in INDEXED), usage.c.model_asked.label("model"))
+    paid = (usage.c.charge - usage.c.reversed).label("charge")
+    columns = (usage.c[name] for name in INDEXED[:-1])
+    query = select(*columns, paid, usage.c.model_asked.label("model"))
     if not waiting:
         query = query.where(usage.c.tid.not_in(select(usage_feed.c.tid)))
     return await _rows(engine, query.order_by(usage.c.tid))

@@ -16,7 +16,7 @@ from tollbridge.billing.bill import Bill, unpack
 from tollbridge.billing.receipts import Receipt, receipt_of
 from tollbridge.catalog.price_rows import price_of
 from tollbridge.core.money import format_usd
-from tollbridge.storage.ledger_audit import CHARGE_KINDS, LOSS_KINDS
+from tollbridge.storage.ledger_audit import CHARGE_KINDS, LOSS_KINDS, REVERSAL_KIND
 from tollbridge.storage.ledger_batch import owners
 from tollbridge.storage.ledger_tables import hold, journal, node
 from tollbridge.storage.tables import accounts
@@ -194,7 +194,9 @@ _PLAIN = (
 async def _find_lines(connection: AsyncConnection, tid: str) -> tuple[JournalLine, ...]:
     query = (
         select(journal)
-        .where(journal.c.kind.in_((*CHARGE_KINDS, *LOSS_KINDS)), journal.c.ref == tid)
+        .where(
+            journal.c.kind.in_((*CHARGE_KINDS, *LOSS_KINDS, REVERSAL_KIND)), journal.c.ref == tid
+        )
         .order_by(journal.c.id)
     )
     return tuple(_line(row) for row in (await connection.execute(query)).mappings())
@@ -217,15 +219,16 @@ def _what_is_wrong(
     if settled is None:
         return
     for what, says, kinds in (
-        ("charged", settled.receipt.charge, CHARGE_KINDS),
+        ("charged", settled.receipt.charge + settled.receipt.given_back, CHARGE_KINDS),
         ("lost", settled.loss, LOSS_KINDS),
+        ("earned by a reversal", -settled.receipt.given_back, (REVERSAL_KIND,)),
     ):
         moved = sum(line.earned for line in lines if line.kind in kinds)
         if moved != says:
             usd, other = format_usd(says), format_usd(moved)
             yield f"its usage row says that ${usd} was {what}, its journal lines come to ${other}"
     for line in lines:
-        owner = f"wallet:{settled.wallet_id}" if line.kind in CHARGE_KINDS else "operator_loss"
+        owner = "operator_loss" if line.kind in LOSS_KINDS else f"wallet:{settled.wallet_id}"
         if line.other_side != owner or "revenue" not in {line.debit, line.credit}:
             yield f"journal line {line.id} is not between {owner} and revenue"
 
@@ -236,6 +239,9 @@ def _verdict(standing: OpenHold | None, settled: Settled | None) -> str:
             return "right so far: its node has just ended, and its hold is about to be posted"
         return "right so far: it is running and holds its money"
     charge = settled.receipt.charge
+    if settled.receipt.given_back:
+        back = format_usd(settled.receipt.given_back)
+        return f"right: ${back} was given back, and ${format_usd(charge)} stays charged"
     if not charge and not settled.loss:
         return "right: it cost nothing, and its journal lines come to nothing"
     return f"right: its charge of ${format_usd(charge)} is the sum of its journal lines"

@@ -1,6 +1,6 @@
 """Owns credit that nobody paid for, and the opening of wallets (money.md, "Rows").
 
-A grant is one journal line and one relative change of a purse in the caller's transaction. Other
+A grant is one journal line, one lot and one relative change of a purse in the caller's transaction. Other
 processes may be holding and settling on the same purse, so nothing here writes a figure it read.
 """
 
@@ -8,6 +8,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tollbridge.billing.lots import add_lot
 from tollbridge.core.clock import new_id
 from tollbridge.storage.ledger_tables import journal, purse
 
@@ -24,10 +25,17 @@ async def open_wallet(connection: AsyncConnection, user_id: int) -> int:
 
 
 async def grant(
-    connection: AsyncConnection, wallet_id: int, amount: int, ref: str, at_ms: int
+    connection: AsyncConnection,
+    wallet_id: int,
+    amount: int,
+    ref: str,
+    at_ms: int,
+    *,
+    expires_ms: int | None = None,
 ) -> bool:
     """Credit a wallet with `amount` nano-dollars once per `ref`; tell whether this was the once.
 
+    What is left of it at `expires_ms` is taken back, None = never (billing.lots).
     ValueError when the amount is not positive, LookupError when there is no such wallet.
     """
     if amount <= 0:
@@ -53,4 +61,5 @@ async def grant(
     )
     if not credited.rowcount:
         raise LookupError("there is no such wallet")
+    await add_lot(connection, wallet_id, amount, "grant", ref, at_ms, expires_ms=expires_ms)
     return True

@@ -1,4 +1,4 @@
-"""Owns `tollbridge ledger …`: questions to the books. Writes nothing but how far it has proved them."""
+"""Owns `tollbridge ledger …`: questions to the books, and the one correction that staff may make."""
 
 import re
 import sys
@@ -59,9 +59,7 @@ def _moment(at_ms: int) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Write JSON; money in nano-dollars.")
 def explain(tid: str, config: Path | None, database: str | None, *, as_json: bool) -> None:
     """Tell all that the books know of the call TID; exit 1 when something of it is wrong."""
-    tid = tid.strip().lower().replace("-", "")
-    if not _TID.fullmatch(tid):
-        stop(RuntimeError("a call's id has 32 hexadecimal digits"))
+    tid = _tid(tid)
     story = ask(config, database, lambda engine: _explain(engine, tid))
     if story is None:
         stop(RuntimeError(f"the books know no call {tid}"))
@@ -72,6 +70,46 @@ def explain(tid: str, config: Path | None, database: str | None, *, as_json: boo
         click.echo(line)
     if story.wrong:
         sys.exit(1)
+
+
+@ledger.command()
+@click.argument("tid")
+@click.option("--reason", required=True, help="Why; it goes to the log.")
+@CONFIG
+@DATABASE
+def reverse(tid: str, reason: str, config: Path | None, database: str | None) -> None:
+    """Give back all that the settled call TID was charged, once; beside a running server too."""
+    from tollbridge.core.money import format_usd
+
+    tid, reason = _tid(tid), reason.strip()
+    if not (reason and reason.isprintable()):
+        stop(RuntimeError("a reason is a text of one line"))
+    done = ask(config, database, lambda engine: _reverse(engine, tid, reason))
+    what = f"${format_usd(done.amount)} of call {tid}"
+    if done.repeated:
+        click.echo(f"{what} had been given back before; nothing was moved")
+    else:
+        click.echo(f"gave back {what} to wallet {done.wallet_id}")
+
+
+def _tid(text: str) -> str:
+    tid = text.strip().lower().replace("-", "")
+    if not _TID.fullmatch(tid):
+        stop(RuntimeError("a call's id has 32 hexadecimal digits"))
+    return tid
+
+
+async def _reverse(engine: Any, tid: str, reason: str) -> Any:
+    from tollbridge.billing.reversals import NotReversible
+    from tollbridge.billing.reversals import reverse as run
+    from tollbridge.core.clock import now_ms
+    from tollbridge.storage.unit_of_work import working
+
+    try:
+        async with working(engine) as connection:
+            return await run(connection, tid, reason, "cli", now_ms())
+    except NotReversible as error:
+        stop(error)
 
 
 async def _verify(engine: Any, *, full: bool) -> Any:

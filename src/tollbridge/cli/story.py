@@ -23,6 +23,7 @@ _FLAGS = {
     "clamped": "the provider's usage did not add up and was put right",
     "model_mismatch": "the provider answered with another model than was asked for",
     "reclaimed": "its node died: posted at its last checkpoint",
+    "reversed": "staff gave its charge back",
 }
 _STATES = {
     "complete": "answered to the end",
@@ -38,7 +39,7 @@ _STATES = {
 }
 _MONEY = frozenset({
     "amount", "covered", "charge", "list_cost", "own_cost", "loss", "held", "cost", "rate", "parts",
-    "subtotal_parts",
+    "subtotal_parts", "given_back",
 })  # fmt: skip
 
 

@@ -16,6 +16,7 @@ class Scope(StrEnum):
     CHANNELS_READ = "channels:read"
     CHANNELS_WRITE = "channels:write"
     REQUESTS_READ = "requests:read"
+    REQUESTS_REVERSE = "requests:reverse"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
     USERS_READ = "users:read"
@@ -29,8 +30,8 @@ _READS = frozenset(scope for scope in SINGLE if scope.endswith(":read"))
 ROLE_SCOPES: Mapping[str, frozenset[Scope]] = MappingProxyType(
     {
         "admin": SINGLE,
-        # Staff look, and make or revoke tokens of their own.
-        "staff": _READS | {Scope.TOKENS_WRITE},
+        # Staff look, give back what calls cost, and make or revoke tokens of their own.
+        "staff": _READS | {Scope.TOKENS_WRITE, Scope.REQUESTS_REVERSE},
         "user": frozenset(),
     }
 )

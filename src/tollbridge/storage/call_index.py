@@ -25,7 +25,7 @@ _COLUMNS = ("tid", "user_id", "key_id", "channel_id", "model", "status", "charge
 _UPTO = f"SELECT max(id) FROM (SELECT id FROM usage_feed ORDER BY id LIMIT {SQLITE_CHUNK})"
 _INDEX = (
     f"INSERT OR REPLACE INTO call_index ({', '.join(_COLUMNS)})"
-    " SELECT tid, user_id, key_id, channel_id, model_asked, status, charge FROM usage"
+    " SELECT tid, user_id, key_id, channel_id, model_asked, status, charge - reversed FROM usage"
     " WHERE tid IN (SELECT tid FROM usage_feed WHERE id <= ?)"
 )
 _FORGET = "DELETE FROM usage_feed WHERE id <= ?"
@@ -105,5 +105,5 @@ def _current(which: ColumnElement[bool]) -> Select[tuple[object, ...]]:
         usage.c.channel_id,
         usage.c.model_asked,
         usage.c.status,
-        usage.c.charge,
+        usage.c.charge - usage.c.reversed,
     ).where(which)

@@ -69,12 +69,16 @@ _HELD_SUMS = """
 """
 CHARGE_KINDS = ("charge", "late", "return")
 """Journal lines between a wallet and revenue: together what a call was charged."""
+REVERSAL_KIND = "reversal"
+"""The journal line from revenue to a wallet by which staff gave a call's charge back."""
+
 LOSS_KINDS = ("loss", "late_loss", "return_loss")
 """Journal lines between the operator's loss and revenue: together what nobody could be charged."""
 
 _CORRECTED = ", ".join(f"'{kind}'" for kind in CHARGE_KINDS[1:])
 _LOST = ", ".join(f"'{kind}'" for kind in LOSS_KINDS)
-_RARE = f"{_CORRECTED}, {_LOST}"
+_SIDED = f"{_CORRECTED}, '{REVERSAL_KIND}'"
+_RARE = f"{_SIDED}, {_LOST}"
 _OF_CALLS = f"'charge', {_RARE}"
 _EARNED = (
     "CASE 'revenue' WHEN {0}.credit THEN {0}.amount WHEN {0}.debit THEN -{0}.amount ELSE 0 END"
@@ -86,8 +90,9 @@ _RARE_SUMS = f"""
     SELECT j.ref AS ref, COUNT(*) AS lines,
       SUM(CASE WHEN j.kind IN ({_CORRECTED}) THEN {_EARNED.format("j")} ELSE 0 END) AS charge,
       SUM(CASE WHEN j.kind IN ({_LOST}) THEN {_EARNED.format("j")} ELSE 0 END) AS loss,
-      MIN(CASE WHEN j.kind IN ({_CORRECTED}) THEN {_SIDE} END) AS least_side,
-      MAX(CASE WHEN j.kind IN ({_CORRECTED}) THEN {_SIDE} END) AS most_side,
+      SUM(CASE WHEN j.kind = '{REVERSAL_KIND}' THEN -{_EARNED.format("j")} ELSE 0 END) AS back,
+      MIN(CASE WHEN j.kind IN ({_SIDED}) THEN {_SIDE} END) AS least_side,
+      MAX(CASE WHEN j.kind IN ({_SIDED}) THEN {_SIDE} END) AS most_side,
       SUM(CASE WHEN j.kind IN ({_LOST}) AND {_SIDE} <> 'operator_loss' THEN 1 ELSE 0 END) AS astray
     FROM journal j WHERE j.kind IN ({_RARE})
 """
@@ -119,6 +124,8 @@ _CHARGED = f"{_EARNED.format('c')} + COALESCE(r.charge, 0)"
 _WALLET = "'wallet:' || CAST(u.wallet_id AS TEXT)"
 _CHARGE_OFF = f"u.charge <> {_CHARGED}"
 _LOSS_OFF = "u.loss <> COALESCE(r.loss, 0)"
+_BACK_OFF = "u.reversed <> COALESCE(r.back, 0)"
+_BEYOND = "(u.reversed > u.charge OR u.reversed < 0)"
 _SIDE_OFF = (
     f"({_OTHER_SIDE.format('c')} <> {_WALLET} OR r.least_side <> {_WALLET}"
     f" OR r.most_side <> {_WALLET} OR r.astray > 0)"
@@ -182,6 +189,19 @@ QUESTIONS = (
         proved=True,
     ),
     Question(
+        "I3 reversal",
+        "call {0} was given back {1} by its usage row and {2} by the journal",
+        f"""{_WITH_RARE} SELECT u.tid, u.reversed, COALESCE(r.back, 0) {_EVERY_CALL}
+            WHERE {_BACK_OFF}""",
+        proved=True,
+    ),
+    Question(
+        "I3 beyond",
+        "call {0} was charged {1}, but {2} of it was given back",
+        f"SELECT u.tid, u.charge, u.reversed FROM usage u WHERE {_BEYOND}",
+        proved=True,
+    ),
+    Question(
         "I3 wallet",
         "call {0} is of wallet {1} but {2} was charged",
         f"""{_WITH_RARE} SELECT u.tid, u.wallet_id, CASE
@@ -224,6 +244,8 @@ _COUNTS = f"""
     SELECT COUNT(*) AS tids, COUNT(u.tid) AS calls, COUNT(c.id) + COALESCE(SUM(r.lines), 0) AS lines,
       SUM(CASE WHEN {_CHARGE_OFF} THEN 1 ELSE 0 END) AS charge_off,
       SUM(CASE WHEN {_LOSS_OFF} THEN 1 ELSE 0 END) AS loss_off,
+      SUM(CASE WHEN {_BACK_OFF} THEN 1 ELSE 0 END) AS back_off,
+      SUM(CASE WHEN {_BEYOND} THEN 1 ELSE 0 END) AS beyond,
       SUM(CASE WHEN {_SIDE_OFF} THEN 1 ELSE 0 END) AS side_off
 """
 _WALLETS = "SELECT id, available FROM purse WHERE kind = 'wallet'"
@@ -273,6 +295,8 @@ async def prove(connection: AsyncConnection, kept: Mapping[str, int], passage: P
         "I2 balance": bad,
         "I3 charge": calls.charge_off,
         "I3 loss": calls.loss_off,
+        "I3 reversal": calls.back_off,
+        "I3 beyond": calls.beyond,
         "I3 wallet": calls.side_off,
         "I3 journal": strays,
     } | await _wallets_off(connection, totals)

@@ -11,6 +11,7 @@ from tollbridge.core.clock import new_id
 from tollbridge.storage.ledger_items import (
     FLAGS,
     INT64_MAX,
+    REVERSED,
     TID,
     Figures,
     Hold,
@@ -30,15 +31,18 @@ from tollbridge.storage.ledger_items import (
 class Billed(NamedTuple):
     """What a usage row came to: what the user paid and what the operator bore.
 
-    `reclaimed` marks a row that a reclaimer wrote and that its call has not corrected yet.
+    `reclaimed` marks a row that a reclaimer wrote and that its call has not corrected yet;
+    `reversed` is what staff gave back of the charge since.
     """
 
     charge: int
     loss: int
     reclaimed: bool = False
+    reversed: int = 0
 
 
 LATE = "late"
+REVERSED_FLAG = "reversed"
 _NOTHING = Billed(0, 0)
 
 
@@ -217,9 +221,13 @@ class Batch:
         return SettleResult(open=False, charge=0, loss=0, balance=0)
 
     def _settle_late(self, item: Settle, cost: int, row: UsageRow, posted: Billed) -> SettleResult:
-        """Book the difference to what a reclaimer posted (money.md, "Death and time")."""
+        """Book the difference to what a reclaimer posted (money.md, "Death and time").
+
+        What was given back by a reversal stays so, and is not given back once more.
+        """
         wallet_id = item.purses[0]
         wallet = self._figures(wallet_id)
+        cost = max(cost, posted.reversed)
         charge = min(cost, posted.charge + wallet.free)
         loss = cost - charge
         extra = charge - posted.charge
@@ -229,8 +237,10 @@ class Batch:
         self._transfer(f"wallet:{wallet_id}", "revenue", extra, LATE, item.tid)
         self._transfer("operator_loss", "revenue", loss - posted.loss, "late_loss", item.tid)
         flagged = list(row)
-        flagged[FLAGS] = ",".join(filter(None, (row[FLAGS], LATE)))
-        self._rows[item.tid] = Billed(charge, loss)
+        given_back = REVERSED_FLAG if posted.reversed else ""
+        flagged[FLAGS] = ",".join(filter(None, (row[FLAGS], LATE, given_back)))
+        flagged[REVERSED] = posted.reversed
+        self._rows[item.tid] = Billed(charge, loss, reversed=posted.reversed)
         self.amended.append((*flagged, charge, loss))
         return SettleResult(True, charge, loss, wallet.available - extra, late=True)
 
@@ -261,13 +271,14 @@ class Batch:
         if billed is None:
             return False
         self.returned.append(item.tid)
-        self._rows[item.tid] = _NOTHING
-        if billed.charge:
+        self._rows[item.tid] = Billed(billed.reversed, 0, reversed=billed.reversed)
+        # What a reversal gave back is not given back once more.
+        if rest := billed.charge - billed.reversed:
             for purse in item.purses:
                 now = self._figures(purse)
-                self.purses[purse] = Figures(now.available + billed.charge, now.held)
+                self.purses[purse] = Figures(now.available + rest, now.held)
             wallet = f"wallet:{item.purses[0]}"
-            self.journal.append(Line("revenue", wallet, billed.charge, "return", item.tid))
+            self.journal.append(Line("revenue", wallet, rest, "return", item.tid))
         if billed.loss:
             loss = Line("revenue", "operator_loss", billed.loss, "return_loss", item.tid)
             self.journal.append(loss)

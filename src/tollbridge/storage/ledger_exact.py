@@ -41,9 +41,7 @@ _LOCK_HOLDS = (
     "SELECT tid, wallet_id, key_purse_id, other_purse_id, amount, covered, at_ms, bill,"
     " node_id, epoch FROM hold WHERE tid = ANY($1::bpchar[]) ORDER BY tid FOR UPDATE"
 )
-_BILLED = (
-    "SELECT tid, charge, loss, end_state, flags FROM usage WHERE tid = ANY($1::bpchar[]) FOR UPDATE"
-)
+_BILLED = "SELECT tid, charge, loss, end_state, flags, reversed FROM usage WHERE tid = ANY($1::bpchar[]) FOR UPDATE"
 _INSERT_HOLD = (
     "INSERT INTO hold (tid, wallet_id, key_purse_id, other_purse_id, amount, covered, node_id,"
     " epoch, at_ms, bill) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
@@ -56,7 +54,7 @@ _INSERT_USAGE = (
     f" VALUES ({', '.join(f'${at + 1}' for at in range(len(USAGE_COLUMNS)))})"
 )
 _RETURN_USAGE = (
-    "UPDATE usage SET charge = 0, loss = 0, status = 503, error_kind = 'database_down',"
+    "UPDATE usage SET charge = reversed, loss = 0, status = 503, error_kind = 'database_down',"
     " end_state = 'withheld' WHERE tid = ANY($1::bpchar[])"
 )
 _FEED = "INSERT INTO usage_feed (tid) SELECT unnest($1::text[])"
@@ -131,8 +129,8 @@ class _Found:
             tid, *three, amount, covered, at_ms, bill, node_id, epoch = row
             found.holds[tid] = OpenHold(tid, owners(three), amount, covered, at_ms, bill)
             found.epochs[tid] = (node_id, epoch)
-        for tid, charge, loss, state, flags in await connection.fetch(_BILLED, tids):
-            found.billed[tid] = Billed(charge, loss, reclaimed(state, flags))
+        for tid, charge, loss, state, flags, back in await connection.fetch(_BILLED, tids):
+            found.billed[tid] = Billed(charge, loss, reclaimed(state, flags), back)
         return found
 
     def figures(self, purse: int) -> Figures:

@@ -20,9 +20,9 @@ USAGE_COLUMNS = (
 )  # fmt: skip
 UsageRow = tuple[Any, ...]
 TID = 0
-STATUS, ERROR_KIND, END_STATE, FLAGS, WALLET = (
+STATUS, ERROR_KIND, END_STATE, FLAGS, WALLET, REVERSED = (
     USAGE_COLUMNS.index(name)
-    for name in ("status", "error_kind", "end_state", "flags", "wallet_id")
+    for name in ("status", "error_kind", "end_state", "flags", "wallet_id", "reversed")
 )
 INT64_MAX = 2**63 - 1
 _INT32_MAX = 2**31 - 1

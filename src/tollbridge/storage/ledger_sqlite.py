@@ -40,7 +40,7 @@ _INSERT_JOURNAL = (
     " VALUES (?, ?, ?, ?, ?, 'USD', ?, ?)"
 )
 _RETURN_USAGE = (
-    "UPDATE usage SET charge = 0, loss = 0, status = 503, error_kind = 'database_down',"
+    "UPDATE usage SET charge = reversed, loss = 0, status = 503, error_kind = 'database_down',"
     " end_state = 'withheld' WHERE tid = ?"
 )
 
@@ -171,9 +171,9 @@ class SqliteBook:
 
     def _billed(self, tid: str) -> Billed | None:
         row = self._connection.execute(
-            "SELECT charge, loss, end_state, flags FROM usage WHERE tid = ?", (tid,)
+            "SELECT charge, loss, end_state, flags, reversed FROM usage WHERE tid = ?", (tid,)
         ).fetchone()
-        return Billed(row[0], row[1], reclaimed(row[2], row[3])) if row else None
+        return Billed(row[0], row[1], reclaimed(row[2], row[3]), row[4]) if row else None
 
     def _write(self, batch: Batch) -> None:
         many = self._connection.executemany

@@ -15,7 +15,7 @@ from tollbridge.storage.tables import api_keys
 
 _CHARGE = "charge"
 # These correct a charge after the fact, so they count as spending too.
-_CORRECTIONS = ("late", "return")
+_CORRECTIONS = ("late", "return", "reversal")
 
 
 class LimitRow(NamedTuple):

@@ -49,7 +49,9 @@ Row = tuple[Any, ...]
 
 _SUMMED = (
     *(usage.c[name] for name in (*TOKEN_BUCKETS, "reasoning")),
-    *(usage.c[name] for name in ("charge", "list_cost", "own_cost", "loss")),
+    # What staff gave back was not earned.
+    usage.c.charge - usage.c.reversed,
+    *(usage.c[name] for name in ("list_cost", "own_cost", "loss")),
     usage.c.first_token_ms,
     usage.c.total_ms,
 )

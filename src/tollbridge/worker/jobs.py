@@ -15,6 +15,8 @@ from tollbridge.storage.upkeep import extend_partitions, forget_dead_nodes
 from tollbridge.worker.alerts import Checks
 from tollbridge.worker.consumer import Handler
 from tollbridge.worker.gauges import Gauges, Uncounted
+from tollbridge.worker.lots import EVERY_S as LOTS_EVERY_S
+from tollbridge.worker.lots import Lots
 from tollbridge.worker.rollups import Rollups
 from tollbridge.worker.schedule import Periodic
 from tollbridge.worker.usage_index import UsageIndex
@@ -42,6 +44,7 @@ def periodic_jobs(
         Periodic("call_index", 1.0, index.run, deadline_s=5.0),
         # What a slot waits for its turn comes on top (storage/rollup_marks.py): 20 s in all.
         Periodic("rollups", 10.0, Rollups(engine).run, deadline_s=20.0),
+        Periodic("lots", LOTS_EVERY_S, Lots(engine).run, deadline_s=20.0),
         Periodic("partitions", _DAY_S, partial(extend_partitions, engine)),
         Periodic("nodes", _HOUR_S, partial(_forget_nodes, engine)),
         *checks.periodic(),

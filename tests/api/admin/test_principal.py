@@ -26,14 +26,15 @@ ENDPOINTS = [
     ("PATCH", "/channels/1", Scope.CHANNELS_WRITE, 422),
     ("GET", "/requests", Scope.REQUESTS_READ, 200),
     ("GET", f"/requests/{TID}", Scope.REQUESTS_READ, 404),
+    ("POST", f"/requests/{TID}/reverse", Scope.REQUESTS_REVERSE, 422),
     ("GET", "/tokens", Scope.TOKENS_READ, 200),
     ("POST", "/tokens", Scope.TOKENS_WRITE, 422),
     ("DELETE", "/tokens/1", Scope.TOKENS_WRITE, 404),
 ]
-STAFF = {*READS, Scope.TOKENS_WRITE, None}
+STAFF = {*READS, Scope.TOKENS_WRITE, Scope.REQUESTS_REVERSE, None}
 
 
-HELD = (*READS, Scope.CHANNELS_WRITE, Scope.TOKENS_WRITE, Scope.ALL)
+HELD = (*READS, Scope.CHANNELS_WRITE, Scope.TOKENS_WRITE, Scope.REQUESTS_REVERSE, Scope.ALL)
 
 
 @pytest.mark.parametrize("role", ["user", "staff", "admin"])
@@ -84,7 +85,8 @@ async def test_the_matrix_of_all_routes_there_are(office: Office, role: str):
 def allowed_to(role: str) -> set[Scope]:
     """Return what a role may do, written down once more."""
     reads = {scope for scope in Scope if scope.endswith(":read")}
-    return {"user": set(), "staff": reads | {Scope.TOKENS_WRITE}, "admin": set(Scope)}[role]
+    staff = reads | {Scope.TOKENS_WRITE, Scope.REQUESTS_REVERSE}
+    return {"user": set(), "staff": staff, "admin": set(Scope)}[role]
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ class CallReceipt(Answer):
     cost: str
     adjustments: list[ReceiptAdjustment]
     charge: str
+    given_back: str
     list_cost: str
     how: str
     first_token_ms: int | None

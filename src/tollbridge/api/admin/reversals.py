@@ -1,0 +1,71 @@
+"""Owns POST /api/admin/requests/{tid}/reverse: staff give back what a call was charged.
+
+Asking again is harmless: a call is given back once. Must not know what is moved for it.
+"""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Request
+from pydantic import Field
+
+from tollbridge.api.admin.fields import TID_PATTERN, Answer, Body, Id, PlainText, Usd
+from tollbridge.api.admin.principal import Principal, require
+from tollbridge.api.admin.problems import Problem, conflict, not_found
+from tollbridge.api.answers import services_of
+from tollbridge.billing.reversals import NotReversible, WhyNot, reverse
+from tollbridge.core.clock import now_ms
+from tollbridge.identity.scopes import Scope
+from tollbridge.storage.unit_of_work import working
+
+router = APIRouter(prefix="/requests", tags=["requests"])
+
+REASON_MAX = 500
+
+
+class Reason(Body):
+    """Why a call is given back; it goes to the log, with who asked."""
+
+    reason: PlainText = Field(min_length=1, max_length=REASON_MAX)
+
+
+class GivenBack(Answer):
+    """What was given back; `repeated` when it had been before, and nothing was moved now."""
+
+    tid: str
+    state: Literal["reversed"]
+    amount: Usd
+    user_id: Id
+    wallet_id: Id
+    repeated: bool
+
+
+@router.post("/{tid}/reverse")
+async def reverse_call(
+    request: Request,
+    tid: Annotated[str, Path(pattern=TID_PATTERN)],
+    body: Reason,
+    principal: Annotated[Principal, require(Scope.REQUESTS_REVERSE)],
+) -> GivenBack:
+    """Give back all that a settled call was charged, once."""
+    by = f"user:{principal.user_id}"
+    try:
+        async with working(services_of(request).engine) as connection:
+            done = await reverse(connection, tid, body.reason, by, now_ms())
+    except NotReversible as error:
+        raise _refused(error.why) from None
+    return GivenBack(
+        tid=done.tid,
+        state="reversed",
+        amount=done.amount,
+        user_id=done.user_id,
+        wallet_id=done.wallet_id,
+        repeated=done.repeated,
+    )
+
+
+def _refused(why: WhyNot) -> Problem:
+    if why is WhyNot.UNKNOWN:
+        return not_found("such call")
+    if why is WhyNot.RUNNING:
+        return conflict("The call is still running; ask again when it is settled.")
+    return conflict("The call was charged nothing, so there is nothing to give back.")
