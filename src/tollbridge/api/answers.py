@@ -15,7 +15,8 @@ from tollbridge.core.errors import ApiError, Surface, render
 from tollbridge.core.money import format_usd
 
 _encode = msgspec.json.Encoder().encode
-_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+"""Headers of every answer: nobody on the way keeps it, and nobody guesses its type."""
 
 
 def services_of(request: Request) -> ApiServices:
@@ -53,14 +54,14 @@ def family(request: Request) -> Surface:
 
 def answer(content: Any, status: int = 200) -> Response:
     """Return a JSON answer. `content` is plain values and msgspec structs, without floats."""
-    return Response(_encode(content), status, _HEADERS, "application/json")
+    return Response(_encode(content), status, PRIVATE, "application/json")
 
 
 def refusal(request: Request, error: ApiError) -> Response:
     """Return an error in the grammar of the request's family and the dialect of the site."""
     profile = services_of(request).snapshot().site.error_profile
     shown = render(error, family(request), profile, tid_of(request))
-    response = Response(shown.body, shown.status, _HEADERS)
+    response = Response(shown.body, shown.status, PRIVATE)
     for name, value in shown.headers:
         response.headers[name.decode()] = value.decode("latin-1")
     return response

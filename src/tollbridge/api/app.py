@@ -6,11 +6,32 @@ Must hold no rule of its own: routes live in their files, errors in `fallback`.
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from tollbridge.api import balance, billing_compat, fallback, models, operations, receipts, usage
+from tollbridge.api import (
+    balance,
+    billing_compat,
+    fallback,
+    models,
+    operations,
+    receipts,
+    statements,
+    statistics,
+    usage,
+)
 from tollbridge.api.admin.app import Divided, make_admin
 from tollbridge.api.cors import CrossOrigin
 from tollbridge.api.services import ApiServices
 from tollbridge.api.traced import Traced
+
+_PARTS = (
+    operations,
+    models,
+    balance,
+    receipts,
+    usage,
+    statistics,
+    statements,
+    billing_compat,
+)
 
 
 def make_api(services: ApiServices) -> ASGIApp:
@@ -24,7 +45,7 @@ def make_api(services: ApiServices) -> ASGIApp:
     )
     app.state.services = services
     fallback.install(app)
-    for part in (operations, models, balance, receipts, usage, billing_compat):
+    for part in _PARTS:
         app.include_router(part.router)
     # Pages of other origins have no business with the control plane.
     return Traced(Divided(make_admin(services), CrossOrigin(app)))

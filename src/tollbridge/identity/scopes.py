@@ -17,6 +17,7 @@ class Scope(StrEnum):
     CHANNELS_WRITE = "channels:write"
     REQUESTS_READ = "requests:read"
     REQUESTS_REVERSE = "requests:reverse"
+    STATISTICS_READ = "statistics:read"
     TOKENS_READ = "tokens:read"
     TOKENS_WRITE = "tokens:write"
     USERS_READ = "users:read"

@@ -1,7 +1,8 @@
 """Owns the tables of money: purses, holds, usage and the journal (money.md, "Rows").
 
 Amounts are nano-dollars, times milliseconds since 1970. Only `billing` and the money writers of
-this package may touch them. Every secondary index here is paid for by every call, so there is none.
+this package may touch them. Every secondary index here is paid for by every call, so there is none
+but of what calls hardly ever write.
 """
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from tollbridge.storage.metadata import ID, TID, metadata
@@ -132,6 +134,10 @@ usage_feed = Table(
     Column("tid", TID, nullable=False),
 )
 
+# Charges are nearly all lines and are never looked for by account: a line of a call pays for one look
+# at its kind.
+_NO_CHARGE = text("kind <> 'charge'")
+
 # Append-only double entry: one row is one transfer, so the books balance by construction.
 journal = Table(
     "journal",
@@ -147,6 +153,16 @@ journal = Table(
     UniqueConstraint("kind", "ref"),
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("debit <> credit", name="sides"),
+    *(
+        Index(
+            f"ix_journal_{side}_id",
+            side,
+            "id",
+            sqlite_where=_NO_CHARGE,
+            postgresql_where=_NO_CHARGE,
+        )
+        for side in ("debit", "credit")
+    ),
 )
 
 # Where credit came from and how much of it is left (money.md, "Money in and out").

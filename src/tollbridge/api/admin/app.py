@@ -7,12 +7,23 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tollbridge.api.admin import accounts, channels, document, me, problems, requests, reversals, tokens
+from tollbridge.api.admin import (
+    accounts,
+    channels,
+    document,
+    me,
+    problems,
+    requests,
+    reversals,
+    statements,
+    statistics,
+    tokens,
+)
 from tollbridge.api.admin.principal import Guard, requirement_of
 from tollbridge.api.services import ApiServices
 
 PREFIX = "/api/admin"
-_PARTS = (me, tokens, channels, accounts, requests, reversals)
+_PARTS = (me, tokens, channels, accounts, requests, reversals, statistics, statements)
 _PRIVATE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
