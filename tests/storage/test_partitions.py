@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tollbridge.core.clock import new_tid, now_ms, tid_ms
 from tollbridge.storage.engine import driver_url
 from tollbridge.storage.migrate import migrate
-from tollbridge.storage.partitions import create_partitions, months_around
+from tollbridge.storage.partitions import create_partitions, months_around, partitions_before
 
 MOMENTS = st.integers(10**12, timegm((9000, 1, 1, 0, 0, 0)) * 1000)
 
@@ -75,3 +75,14 @@ INSERT INTO usage (tid, at_ms, user_id, key_id, key_name, wallet_id, channel_id,
 VALUES (:tid, 1, 1, 1, 'k', 1, 1, 'c', 'm', 'chat', false, 200, 'complete', '',
   1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 1, 1)
 """
+
+
+async def test_months_below_a_tid_are_found_the_oldest_first(postgres_url: str):
+    await migrate(postgres_url)
+    engine = create_async_engine(driver_url(postgres_url))
+    months = months_around(now_ms())
+    async with engine.connect() as connection:
+        for tid, count in ((months[0].upper, 1), (months[2].upper, 3), (months[1].upper[:-1], 1)):
+            found = await connection.run_sync(partitions_before, tid)
+            assert found == [month.name for month in months[:count]]
+    await engine.dispose()

@@ -33,7 +33,8 @@ async def test_every_table_is_saved_or_named_as_not(database_url):
 
 def test_what_can_be_made_again_is_not_saved():
     made = {one.name for one in vars(query_tables).values() if isinstance(one, Table)}
-    assert made <= NOT_SAVED
+    # Roll-ups outlive the calls that they were made from.
+    assert made - NOT_SAVED == {"rollup"}
 
 
 async def test_kinds_are_the_same_on_both_engines(tmp_path, postgres_url):

@@ -33,6 +33,7 @@ from tollbridge.storage.rollup_marks import (
 )
 from tollbridge.storage.rollup_sums import COLUMNS, KEY, Row, from_smaller, from_usage, stored
 from tollbridge.storage.unit_of_work import reading, working
+from tollbridge.storage.usage_floor import usage_floor_ms
 
 KEPT_DAYS: Final[Mapping[int, int]] = {FIVE_MINUTES: 9, HOUR: 401}
 """For how many days rows of a span are kept at least, today included; days are kept for ever."""
@@ -90,7 +91,7 @@ async def _look(engine: AsyncEngine, now_ms: int) -> tuple[int, list[_Change], M
             # Without statistics of a young month the planner would read all of it for each slot.
             await connection.execute(select(func.set_config("enable_seqscan", "off", True)))
         marks = await due_marks(connection, now_ms, _SLOTS_AT_ONCE)
-        floors = await _floors(connection)
+        floors = await _closed(connection, await _floors(connection))
         changes: list[_Change] = []
         seen = 0
         for one in marks:
@@ -195,7 +196,7 @@ async def begin(engine: AsyncEngine, now_ms: int) -> None:
         if await _floors(connection):
             return
         floors = _floors_at(now_ms)
-        slots = await _slots_with_calls(connection, 0, floors)
+        slots = await _slots_with_calls(connection, 0, await _closed(connection, floors))
     await _mark_all(engine, slots)
     async with working(engine) as connection:
         await _raise_floors(connection, floors)
@@ -209,7 +210,7 @@ async def rebuild(engine: AsyncEngine, since_ms: int, now_ms: int) -> int:
     """
     await begin(engine, now_ms)
     async with reading(engine) as connection:
-        floors = await _floors(connection)
+        floors = await _closed(connection, await _floors(connection))
         slots = await _slots_with_calls(connection, slot_at(DAY, since_ms).start_ms, floors)
         if slots:
             since = slot_at(DAY, min(slot.start_ms for slot in slots)).start_ms
@@ -259,6 +260,12 @@ async def _floors(connection: AsyncConnection) -> dict[int, int]:
     return dict(rows.all())
 
 
+async def _closed(connection: AsyncConnection, floors: Mapping[int, int]) -> dict[int, int]:
+    """Return where slots of each span begin that may be made: not where usage rows may be gone."""
+    usage_ms = await usage_floor_ms(connection)
+    return {span: max(floors.get(span, 0), usage_ms) for span in SPANS}
+
+
 async def _raise_floors(connection: AsyncConnection, floors: Mapping[int, int]) -> None:
     upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     query = upsert(rollup_floor)
@@ -278,7 +285,7 @@ async def _slots_with_calls(
 ) -> set[Slot]:
     """Return the slots of kept rows that calls were made in, and those that they lie in."""
     slots: set[Slot] = set()
-    at_ms = since_ms
+    at_ms = max(since_ms, floors[DAY])
     while True:
         later = select(usage.c.tid).where(usage.c.tid >= first_tid(at_ms))
         found = (await connection.execute(later.order_by(usage.c.tid).limit(1))).scalar()
