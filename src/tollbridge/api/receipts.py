@@ -14,8 +14,10 @@ from tollbridge.api.caller import Caller
 from tollbridge.api.database import asking
 from tollbridge.billing.pricing import MILLION, Line
 from tollbridge.billing.receipts import Adjustment, Receipt, StillRunning, read_receipt
+from tollbridge.core.clock import tid_ms
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.money import NANO, format_usd
+from tollbridge.storage.usage_floor import usage_floor_ms
 
 router = APIRouter()
 
@@ -38,8 +40,10 @@ async def receipt(request: Request, tid: str, key: Caller) -> Response:
             found = await read_receipt(connection, tid, key.user_id, key.wallet_id)
         except StillRunning:
             raise _missing(f"The call {tid} is not settled yet; ask again when it ended.") from None
+        kept_ms = 0 if found else await usage_floor_ms(connection)
     if found is None:
-        raise _missing(f"There is no receipt {tid}.")
+        gone = f"; calls before {time_text(kept_ms)} are not kept any more"
+        raise _missing(f"There is no receipt {tid}{gone if tid_ms(tid) < kept_ms else ''}.")
     return answer(receipt_fields(found))
 
 

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tollbridge.storage.usage_floor import FLOOR_SQL
+
 _DEAD_HOLD_AFTER_MS = 60_000
 _LONG_HOLD_MS = 3_600_000
 
@@ -102,13 +104,16 @@ _EVERY_CALL = """
     LEFT JOIN journal c ON c.kind = 'charge' AND c.ref = u.tid
     LEFT JOIN rare r ON r.ref = u.tid
 """
+# Below the floor of usage calls may have been removed whose lines stay.
+_FROM_FLOOR = f" WHERE u.tid >= CAST({FLOOR_SQL} AS BPCHAR)"
+_KEPT_LINE = f"ref >= {FLOOR_SQL}"
 # The casts keep a text that is no tid whole, and let PostgreSQL find tids by their index. Without
 # {collate} it compares as tids do, byte by byte, which the journal's index may not. An expression
 # of the kind keeps SQLite from reading all of the journal's index by kind instead of the new lines.
 _WITH_NEW = f"""
     WITH new AS MATERIALIZED (
         SELECT CAST(tid AS TEXT) AS tid FROM usage WHERE tid >= CAST(:tid AS BPCHAR)
-        UNION SELECT ref FROM journal WHERE id >= :line AND kind || '' IN ({_OF_CALLS})
+        UNION SELECT ref FROM journal WHERE id >= :line AND kind || '' IN ({_OF_CALLS}) AND {_KEPT_LINE}
     ), rare AS MATERIALIZED (
         {_RARE_SUMS} AND j.ref IN (SELECT tid {{collate}} FROM new) GROUP BY j.ref
     )
@@ -179,7 +184,7 @@ QUESTIONS = (
         "I3 journal",
         "the journal has {1} lines for call {0}, which has no usage row",
         f"""SELECT j.ref, COUNT(*) FROM journal j LEFT JOIN usage u ON u.tid = CAST(j.ref AS BPCHAR)
-           WHERE j.kind IN ({_OF_CALLS}) AND u.tid IS NULL GROUP BY j.ref""",
+           WHERE j.kind IN ({_OF_CALLS}) AND u.tid IS NULL AND j.{_KEPT_LINE} GROUP BY j.ref""",
         proved=True,
     ),
     Question(
@@ -237,7 +242,7 @@ _SUMS = f"""
     SELECT debit, credit, CASE WHEN id < :line_to THEN 1 ELSE 0 END AS closing,
       SUM(amount) AS total, COUNT(*) AS lines,
       SUM(CASE WHEN {_BAD_LINE} THEN 1 ELSE 0 END) AS bad,
-      SUM(CASE WHEN kind IN ({_OF_CALLS}) THEN 1 ELSE 0 END) AS of_calls
+      SUM(CASE WHEN kind IN ({_OF_CALLS}) AND {_KEPT_LINE} THEN 1 ELSE 0 END) AS of_calls
     FROM journal WHERE id >= :line GROUP BY debit, credit, closing
 """
 _COUNTS = f"""
@@ -285,7 +290,7 @@ async def prove(connection: AsyncConnection, kept: Mapping[str, int], passage: P
         lines += row.lines
         of_calls += row.of_calls
         bad += row.bad
-    query = _WITH_RARE + _COUNTS + _EVERY_CALL
+    query = _WITH_RARE + _COUNTS + _EVERY_CALL + _FROM_FLOOR
     if passage.tid:
         collate = _COLLATE[connection.dialect.name]
         query = (_WITH_NEW + _COUNTS + _NEW_CALLS).format(collate=collate)
