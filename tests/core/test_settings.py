@@ -60,6 +60,7 @@ DEFAULTS = {
     "node_beat_s": 5,
     "node_dead_s": 30,
     "work": True,
+    "usage_keep_days": 0,
     "audit_every_s": 3600,
     "disk_alert_bytes": 1 << 30,
     "alert_mail_to": "",
@@ -230,3 +231,16 @@ def test_figures_have_their_unit_in_the_name():
     for name, default in DEFAULTS.items():
         if isinstance(default, int) and name not in plain:
             assert name.endswith(("_s", "_bytes", "_tokens", "_nano"))
+
+
+@pytest.mark.parametrize(("days", "taken"), [("0", 0), ("32", 32), ("400", 400)])
+def test_calls_are_kept_for_ever_or_for_a_month_at_least(monkeypatch, days: str, taken: int):
+    monkeypatch.setenv("TOLLBRIDGE_USAGE_KEEP_DAYS", days)
+    assert load_settings().usage_keep_days == taken
+
+
+@pytest.mark.parametrize("days", ["1", "31", "-1"])
+def test_calls_are_never_kept_for_less(monkeypatch, days: str):
+    monkeypatch.setenv("TOLLBRIDGE_USAGE_KEEP_DAYS", days)
+    with pytest.raises(SettingsError, match="usage_keep_days"):
+        load_settings()

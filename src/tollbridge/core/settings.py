@@ -30,6 +30,7 @@ _MIB = 1 << 20
 _GIB = 1 << 30
 # Read from the environment alone: a file that holds keys beside a database URL protects neither.
 _ENV_ONLY = frozenset({"keys"})
+_KEEP_DAYS_MIN = 32
 
 _Seconds = Annotated[float, Field(gt=0, le=_DAY_S, allow_inf_nan=False)]
 
@@ -193,6 +194,12 @@ class Settings(BaseSettings):
     work: bool = Field(True, description="Whether serve does background work too.")
     audit_every_s: _Seconds = Field(
         3600, description="Time between two checks of the books by the worker, in seconds."
+    usage_keep_days: int = Field(
+        0,
+        ge=0,
+        le=36_500,
+        description="Days for which single calls are kept, 32 at least; 0: for ever. Sums stay.",
+    )
     )
     disk_alert_bytes: int = Field(
         _GIB, ge=0, le=1 << 50, description="Free disk below which operators are alerted, in bytes."
@@ -253,6 +260,13 @@ class Settings(BaseSettings):
     @property
     def key_path(self) -> Path | None:
         """The key file, never inside the database's folder by default; None when `keys` holds it."""
+    @field_validator("usage_keep_days")
+    @classmethod
+    def _whole_month(cls, days: int) -> int:
+        if 0 < days < _KEEP_DAYS_MIN:
+            raise ValueError(f"must be 0 or at least {_KEEP_DAYS_MIN}: a month and its last day")
+        return days
+
         if self.keys:
             return None
         if self.key_file:

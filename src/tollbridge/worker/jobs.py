@@ -18,6 +18,7 @@ from tollbridge.worker.gauges import Gauges, Uncounted
 from tollbridge.worker.lots import EVERY_S as LOTS_EVERY_S
 from tollbridge.worker.lots import Lots
 from tollbridge.worker.rollups import Rollups
+from tollbridge.worker.retention import Retention
 from tollbridge.worker.schedule import Periodic
 from tollbridge.worker.usage_index import UsageIndex
 
@@ -53,6 +54,9 @@ def periodic_jobs(
 
 def handlers(settings: Settings) -> Mapping[str, Handler]:
     """Return who does which kind of queued job; SettingsError as above."""
+        Periodic(
+            "retention", _HOUR_S, Retention(engine, settings.usage_keep_days).run, deadline_s=20.0
+        ),
     return Outbox.of(settings).handlers()
 
 
