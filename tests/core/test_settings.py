@@ -63,6 +63,7 @@ DEFAULTS = {
     "usage_keep_days": 0,
     "audit_every_s": 3600,
     "disk_alert_bytes": 1 << 30,
+    "low_balance_usd": "2.00",
     "alert_mail_to": "",
     "alert_webhook_url": "",
     "alert_webhook_secret": "",

@@ -28,6 +28,7 @@ from tollbridge.identity.users import (
     secret_columns,
 )
 from tollbridge.storage.rows import differing, to_json
+from tollbridge.storage.user_alerts import LIMIT_KINDS, forget_marks
 
 _BUDGET_COLUMNS = ("budget_nano", "budget_period")
 
@@ -106,6 +107,7 @@ class UserWriter:
             "password_hash": hashed.fresh if hashed else None,
             "telegram_id": plan.telegram_id,
             **plan.limits._asdict(),
+            **_told_of(plan),
         }
         await add_user(self._connection, user_id, plan.email, self._at_ms, columns)
         credit = ""
@@ -121,6 +123,7 @@ class UserWriter:
             "role": plan.role,
             "group_name": plan.group,
             **plan.limits._asdict(),
+            **_told_of(plan),
         }
         if plan.telegram_id is not None:
             wanted["telegram_id"] = plan.telegram_id
@@ -171,6 +174,9 @@ class UserWriter:
         """Move the limit's purse to what the file says; return the key's columns that follow."""
         if limit == row["limit_nano"]:
             return {}
+        # A limit begins anew when it is raised or was away, and so does what is told of it.
+        if limit is None or limit > (row["limit_nano"] or 0):
+            await forget_marks(self._connection, row["user_id"], row["id"], LIMIT_KINDS)
         if limit is None:
             return {"limit_nano": None, "limit_excess_nano": 0}
         purse_id = row["limit_purse_id"]
@@ -202,6 +208,16 @@ class UserWriter:
             "budget_period": key.budget.period if key.budget else None,
             **key.limits._asdict(),
         }
+
+
+def _told_of(plan: UserPlan) -> dict[str, Any]:
+    """Return what the file says the user wants to be told of; what it is silent about stays."""
+    columns: dict[str, Any] = {}
+    if plan.budget is not None:
+        columns |= {"budget_nano": plan.budget.amount, "budget_period": plan.budget.period}
+    if plan.low_balance is not None:
+        columns["low_balance_nano"] = plan.low_balance
+    return columns
 
 
 async def _set_meanwhile(row: RowMapping, plan: UserPlan, hashed: Hashed) -> bool:

@@ -25,7 +25,7 @@ NO_LIMITS = LimitsPlan()
 
 
 class BudgetPlan(NamedTuple):
-    """What a key may spend in each day, week or month."""
+    """What a key may spend in each day, week or month, or what a user wants to be told of."""
 
     amount: int
     period: str
@@ -198,6 +198,8 @@ class UserPlan:
     keys: tuple[KeyPlan, ...]
     limits: LimitsPlan = NO_LIMITS
     telegram_id: int | None = None
+    budget: BudgetPlan | None = None
+    low_balance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

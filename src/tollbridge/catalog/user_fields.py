@@ -11,8 +11,9 @@ from tollbridge.catalog.plan import KeyPlan, UserPlan
 from tollbridge.protocols.endpoints import is_endpoint
 
 USER_FIELDS = (
-    *("email", "role", "group", "password", "credit", "key", "telegram_id"),
+    *("email", "role", "group", "password", "credit", "key", "telegram_id", "low_balance"),
     *LIMIT_FIELDS,
+    *BUDGET_FIELDS,
 )
 KEY_FIELDS = (
     *("name", "secret", "channel", "limit", "ips", "models", "expires", "may_pin"),
@@ -44,6 +45,8 @@ def read_user(fields: Fields, channels: Collection[str]) -> UserPlan:
         keys=keys,
         limits=read_limits(fields),
         telegram_id=_telegram_id(fields),
+        budget=read_budget(fields),
+        low_balance=fields.money("low_balance"),
     )
 
 

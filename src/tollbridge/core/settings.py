@@ -20,6 +20,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from tollbridge.core.money import parse_usd
+
 ENV_PREFIX = "TOLLBRIDGE_"
 _FILE = "_file"
 _SQLITE = "sqlite:///"
@@ -209,6 +211,9 @@ class Settings(BaseSettings):
     alert_webhook_secret: str = Field(
         "", repr=False, description="Secret that signs the alerts posted to the webhook."
     )
+    low_balance_usd: str = Field(
+        "2.00", description="Balance below which users are told, unless they chose another; 0: none."
+    )
     mail_from: str = Field("tollbridge@localhost", description="Sender of mail.")
     smtp_host: str = Field("", description="Mail server; empty: mail is written to mail_folder.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
@@ -220,6 +225,12 @@ class Settings(BaseSettings):
     mail_folder: str = Field(
         "var/mail", description="Folder that mail is written to without a mail server."
     )
+
+    @field_validator("low_balance_usd")
+    @classmethod
+    def _amount(cls, text: str) -> str:
+        parse_usd(text)
+        return text
 
     @field_validator("database")
     @classmethod

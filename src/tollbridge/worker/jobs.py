@@ -8,6 +8,7 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tollbridge.core.money import parse_usd
 from tollbridge.core.settings import Settings
 from tollbridge.notify.operators import Operators
 from tollbridge.notify.outbox import Outbox
@@ -21,6 +22,8 @@ from tollbridge.worker.rollups import Rollups
 from tollbridge.worker.retention import Retention
 from tollbridge.worker.schedule import Periodic
 from tollbridge.worker.usage_index import UsageIndex
+from tollbridge.worker.user_alerts import EVERY_S as USER_ALERTS_EVERY_S
+from tollbridge.worker.user_alerts import UserAlerts
 
 _DAY_S = 86_400
 _HOUR_S = 3600
@@ -33,6 +36,7 @@ def periodic_jobs(
     """Return the periodic jobs of this version; SettingsError when alerts cannot be sent so."""
     gauges = gauges or Uncounted()
     index = UsageIndex(engine, gauges)
+    told = UserAlerts(engine, parse_usd(settings.low_balance_usd))
     checks = Checks(
         engine,
         Operators.of(settings),
@@ -48,6 +52,7 @@ def periodic_jobs(
         Periodic("lots", LOTS_EVERY_S, Lots(engine).run, deadline_s=20.0),
         Periodic("partitions", _DAY_S, partial(extend_partitions, engine)),
         Periodic("nodes", _HOUR_S, partial(_forget_nodes, engine)),
+        Periodic("user_alerts", USER_ALERTS_EVERY_S, told.run, deadline_s=20.0),
         *checks.periodic(),
     ]
 
