@@ -19,6 +19,7 @@ from tollbridge.cli.backup import backup, restore
 from tollbridge.cli.jobs import jobs
 from tollbridge.cli.ledger import ledger
 from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
+from tollbridge.cli.prices import prices
 from tollbridge.cli.rollup import rollup
 from tollbridge.cli.secrets import secrets
 from tollbridge.cli.token import token
@@ -148,6 +149,7 @@ main.add_command(account)
 main.add_command(backup)
 main.add_command(jobs)
 main.add_command(ledger)
+main.add_command(prices)
 main.add_command(restore)
 main.add_command(rollup)
 main.add_command(secrets)
