@@ -26,7 +26,8 @@ TEXTS = (
 )  # fmt: skip
 Rows = dict[str, list[dict[str, Any]]]
 _ORDER = ("users", "channels", "accounts", "account_tokens", "models", "prices", "api_keys",
-          "access_tokens", "site", "node", "purse", "hold", "usage", "journal", "job", "alert", "lease")  # fmt: skip
+          "access_tokens", "user_groups", "user_alert", "site", "node", "purse", "hold", "usage",
+          "sink_feed", "journal", "lot", "lot_use", "job", "alert", "lease")  # fmt: skip
 _COUNTS = USAGE_COLUMNS[USAGE_COLUMNS.index("input") : USAGE_COLUMNS.index("items")]
 
 
@@ -57,6 +58,11 @@ class Shop:
             self._call()
         for _ in range(holds):
             self._hold()
+        for wallet in self._wallets() if newest else ():
+            self._lots(wallet)
+
+    def _wallets(self) -> list[dict[str, Any]]:
+        return [one for one in self.rows["purse"] if one["kind"] == "wallet"]
 
     def _id(self) -> int:
         return next(self._ids)
@@ -81,7 +87,7 @@ class Shop:
                 client_policy="any", groups='["*"]', rpm=0, tpm=0, concurrency=0,
                 proxy=SECRETS.seal("http://me:hush@proxy", f"channel:{channel}:proxy"),
                 enabled=bool(number), created_ms=self._first,
-                **self._new(requires_telegram=bool(number)),
+                **self._new(requires_telegram=bool(number), peak='{"08:00-18:00": [3, 2]}'),
             )  # fmt: skip
             account = self._id()
             self._add(
@@ -101,6 +107,7 @@ class Shop:
             self._add(
                 "prices", id=self._id(), model_id=model, valid_from_ms=self._first,
                 valid_to_ms=None, rates='{"input": 1, "output": 2}', tiers="[]", items="{}",
+                **self._new(services='{"flex": {"input": 1}}'),
             )  # fmt: skip
         self._add("node", id=1, name="an old process", epoch=3, beat=self._now, dead=False)
         if self._newest:
@@ -112,6 +119,7 @@ class Shop:
                 "alert", id=self._id(), kind="disk", subject=self._text(), detail=self._text(),
                 first_ms=1, last_ms=2, count=3, notified_ms=None, closed_ms=None,
             )  # fmt: skip
+            self._add("user_groups", name=self._text(), factor_num=9, factor_den=10)
             self._add("lease", name="audit", holder=1, until_ms=self._now + 60_000)
 
     def _sign_in(self, account: int) -> None:
@@ -136,9 +144,14 @@ class Shop:
             "users", id=user, email=f"U{number}@example.com", email_norm=f"u{number}@example.com",
             role="user", group_name="default", status="active", password_hash=None,
             wallet_id=wallet, created_ms=self._first,
-            **self._new(rpm=1, tpm=2, concurrency=3, telegram_id=number or None),
+            **self._new(rpm=1, tpm=2, concurrency=3, telegram_id=number or None,
+                        budget_nano=number or None, budget_period="month", low_balance_nano=number),
         )  # fmt: skip
         if self._newest:
+            self._add(
+                "user_alert", user_id=user, key_id=key, kind="budget", window_ms=self._first,
+                at_ms=self._now,
+            )  # fmt: skip
             self._add(
                 "access_tokens", id=self._id(), user_id=user, name=self._text(),
                 hash=self._random.randbytes(32), last6="fedcba", scopes='["read"]',
@@ -173,6 +186,17 @@ class Shop:
                 if account == f"wallet:{purse['id']}":
                     purse["available"] += sign * amount
 
+    def _lots(self, wallet: Mapping[str, Any]) -> None:
+        """What is left of two lots is what the wallet has."""
+        ends = self._random.randint(0, wallet["available"])
+        for left, expires_ms in ((ends, self._now + MONTH_MS), (wallet["available"] - ends, None)):
+            spent = self._random.randint(1, 9)
+            made = self._add(
+                "lot", id=self._id(), wallet_id=wallet["id"], origin="grant", ref=str(self._id()),
+                amount=left + spent, remaining=left, created_ms=self._first, expires_ms=expires_ms,
+            )  # fmt: skip
+            self._add("lot_use", lot_id=made["id"], day_ms=self._first, amount=spent)
+
     def _purses(self, key: Mapping[str, Any]) -> list[dict[str, Any]]:
         user = next(one for one in self.rows["users"] if one["id"] == key["user_id"])
         wallet = [one for one in self.rows["purse"] if one["id"] == user["wallet_id"]]
@@ -189,6 +213,7 @@ class Shop:
         tid = self._tid(at_ms)
         charge = self._random.choice((0, self._random.randint(0, wallet["available"] // 4)))
         loss = self._random.choice((0, 0, 7)) if charge else 0
+        back = charge if self._newest and charge % 5 == 0 else 0
         counts = dict.fromkeys(_COUNTS, 0) | {"input": 2**62, "output": 3}
         self._add(
             "usage", tid=tid, at_ms=at_ms, user_id=key["user_id"], key_id=key["id"],
@@ -199,13 +224,19 @@ class Shop:
             price_id=self._one("prices")["id"], multiplier_num=3, multiplier_den=20, charge=charge,
             list_cost=charge, own_cost=0, loss=loss, held=charge, first_token_ms=4, total_ms=5,
             client="a client", attempts=None,
+            **self._new(service_tier=self._random.choice((None, "flex")), reversed=back,
+                        factors=self._random.choice((None, '[["group",9,10]]'))),
         )  # fmt: skip
         if charge:
             self._move(f"wallet:{wallet['id']}", "revenue", charge, "charge", tid)
         if loss:
             self._move("operator_loss", "revenue", loss, "loss", tid)
+        if back:
+            self._move("revenue", f"wallet:{wallet['id']}", back, "reversal", tid)
         for guard in guards:
-            guard["available"] -= charge
+            guard["available"] -= charge - back
+        if self._newest:
+            self._add("sink_feed", id=self._id(), tid=tid)
 
     def _hold(self) -> None:
         key = self._one("api_keys")

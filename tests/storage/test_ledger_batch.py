@@ -9,6 +9,7 @@ from tests.storage.books import LIMIT, OTHER, WALLET
 from tollbridge.storage.ledger_batch import Batch, Billed, Line, OpenHold
 from tollbridge.storage.ledger_items import (
     INT64_MAX,
+    REVERSED,
     USAGE_COLUMNS,
     Figures,
     HoldResult,
@@ -355,6 +356,28 @@ def test_a_late_settle_books_the_difference(cost, charge, loss, lines):
     assert row[USAGE_COLUMNS.index("flags")] == "partial,late"
     # Once only: what it wrote is no reclaimer's row any more.
     assert work.take(item).open is False
+
+
+@pytest.mark.parametrize(
+    ("cost", "charge", "lines"),
+    [
+        (60, 60, []),
+        (100, 100, [Line("wallet:1", "revenue", 40, "late", "a")]),
+        (0, 60, []),
+    ],
+)
+def test_what_staff_gave_back_is_not_given_back_again(cost, charge, lines):
+    """By a late settle, nor by an answer that is withheld."""
+    billed = {"a": Billed(60, 0, reclaimed=True, reversed=60)}
+    work = batch(billed=billed)
+    work.take(Settle("a", cost, books.row("a"), (WALLET,)))
+    (row,) = work.amended
+    assert (row[-2:], row[REVERSED]) == ((charge, 0), 60)
+    assert row[USAGE_COLUMNS.index("flags")] == "late,reversed"
+    assert (work.journal, work.purses[WALLET]) == (lines, (1060 - charge, 0))
+    assert work.take(books.give_back("a")) is True
+    given = [Line("revenue", "wallet:1", charge - 60, "return", "a")] if charge > 60 else []
+    assert (work.journal, work.returned) == (lines + given, ["a"])
 
 
 def test_a_late_settle_spares_what_other_calls_hold():

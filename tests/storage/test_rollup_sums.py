@@ -28,6 +28,7 @@ _CALLS = st.fixed_dictionaries(
         "input": _BIG,
         "image_output": _BIG,
         "reasoning": _BIG,
+        "reversed": st.integers(0, 1),
         "list_cost": _BIG,
         "own_cost": _BIG,
         "first_token_ms": st.one_of(st.none(), st.integers(0, 100_000), _BIG),

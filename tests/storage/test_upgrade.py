@@ -89,6 +89,21 @@ async def test_all_data_stays_and_the_books_are_right(database_url, revision):
     assert fed == (sorted(row["tid"] for row in shop.rows["usage"]) if revision == "0002" else [])
 
 
+@pytest.mark.parametrize("revision", [one for one in FROM if one < "0008"])
+async def test_what_wallets_had_is_their_first_lot(database_url, revision):
+    """The step to 0008; what was spent before is of no lot."""
+    shop = await old_shop(database_url, revision)
+    await migrate(database_url)
+    after = await in_one(database_url, named)
+    had = {one["id"]: one["available"] for one in shop.rows["purse"] if one["kind"] == "wallet"}
+    opening = {one["wallet_id"]: one for one in after["lot"]}
+    assert len(after["lot"]) == len(opening)
+    for wallet, amount in had.items():
+        lot = opening.pop(wallet, {"amount": 0, "remaining": 0})
+        assert lot["amount"] == lot["remaining"] == amount
+    assert (opening, after["lot_use"]) == ({}, [])
+
+
 async def test_the_roll_ups_have_every_call_of_before(database_url, revision):
     await old_shop(database_url, revision)
     await migrate(database_url)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.api.admin.office import Office, kind, problem
+from tests.api.admin.test_requests import indexed
 from tests.services.shop import LIMITED
 from tollbridge.billing.funds import read_balance
 from tollbridge.billing.verify import verify
@@ -41,6 +42,9 @@ async def test_a_call_is_given_back_and_said_so_again(each_office: Office, role:
     assert shown["receipt"]["given_back"] == "0.000005"
     assert shown["operator"]["margin"] == "-0.000000777"
     assert shown["verdict"].startswith("right: $0.000005 was given back")
+    await indexed(shop, tid)
+    [listed] = (await each_office.get("/requests"))["items"]
+    assert (listed["charge"], listed["margin"]) == ("0.00", "-0.000000777")
     assert await verify(shop.engine) == []
 
 

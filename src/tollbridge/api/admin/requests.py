@@ -27,7 +27,7 @@ router = APIRouter(prefix="/requests", tags=["requests"])
 _MODEL_MAX = 256
 _SUMMED = (
     "tid", "user_id", "key_id", "key_name", "channel_id", "account_id", "platform", "model_asked",
-    "model_sent", "model_answered", "surface", "stream", "status", "end_state", "client", "charge",
+    "model_sent", "model_answered", "surface", "stream", "status", "end_state", "client",
     "list_cost", "own_cost", "loss", "first_token_ms", "total_ms",
 )  # fmt: skip
 _OWNED = (
@@ -233,6 +233,8 @@ def _wanted(asked: CallQuery) -> Wanted:
 
 
 def _summary(row: RowMapping) -> CallSummary:
+    # What was given back was not paid: the same as on the receipt and in statistics.
+    charge = row["charge"] - row["reversed"]
     return CallSummary(
         **{name: row[name] for name in _SUMMED},
         time=row["at_ms"],
@@ -240,7 +242,8 @@ def _summary(row: RowMapping) -> CallSummary:
         account=row["account_name"],
         error=row["error_kind"],
         flags=list(filter(None, row["flags"].split(","))),
-        margin=row["charge"] - row["own_cost"],
+        charge=charge,
+        margin=charge - row["own_cost"],
     )
 
 
