@@ -164,6 +164,7 @@ class Gateway:
                 refresh_gauges=self._refresh_gauges,
                 all_metrics=self._siblings.exposition if self._siblings else None,
                 test_account=self._probe().test,
+                public_prices=settings.public_prices,
             )
         )
         if settings.work:

@@ -10,11 +10,14 @@ from tollbridge.api import (
     balance,
     billing_compat,
     fallback,
+    key,
     models,
     operations,
+    price_list,
     receipts,
     statements,
     statistics,
+    status,
     usage,
 )
 from tollbridge.api.admin.app import Divided, make_admin
@@ -31,6 +34,9 @@ _PARTS = (
     statistics,
     statements,
     billing_compat,
+    key,
+    price_list,
+    status,
 )
 
 

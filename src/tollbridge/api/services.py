@@ -22,7 +22,8 @@ class ApiServices:
     `refresh_gauges` brings the gauges of `metrics` up to date. `all_metrics` is set where several
     processes serve: it answers for all of them, or raises TimeoutError. `test_account(id, model)`
     makes a call to an account now; None when there is none with a credential. It raises ProbeRuns
-    while another runs, and ValueError for a model that its channel does not sell.
+    while another runs, and ValueError for a model that its channel does not sell. `public_prices`: the
+    price list is shown to anybody.
     """
 
     engine: AsyncEngine
@@ -37,3 +38,4 @@ class ApiServices:
     refresh_gauges: Callable[[], None]
     all_metrics: Callable[[], Awaitable[bytes]] | None = None
     test_account: Callable[[int, str | None], Awaitable[Finding | None]] | None = None
+    public_prices: bool = True

@@ -63,6 +63,8 @@ class Allowance:
 
     left: int
     spent: int
+    own: bool = False
+    """Whether it is the key's own, not the wallet's."""
 
     @property
     def granted(self) -> int:
@@ -100,7 +102,7 @@ async def read_allowance(
     if not guards:
         return Allowance(now.balance, await credited(connection, wallet_id) - now.balance)
     left = min(now.balance, *(guard.remaining for guard in guards))
-    return Allowance(left, guards[0].spent)
+    return Allowance(left, guards[0].spent, own=True)
 
 
 async def _limit(connection: AsyncConnection, key_id: int, purse: Figures) -> KeyLimit | None:

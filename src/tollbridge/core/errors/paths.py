@@ -38,14 +38,18 @@ _LISTS = frozenset(
     {
         ("models",),
         ("balance",),
+        ("key",),
         ("dashboard", "billing", "subscription"),
         ("dashboard", "billing", "usage"),
         ("dashboard", "billing", "credit_grants"),
     }
 )
-# Clients of balances ask without a version too, and are answered.
+# Clients of balances and of prices ask without a version too, and are answered.
 _AT_ROOT = frozenset(
-    f"/dashboard/billing/{name}" for name in ("subscription", "usage", "credit_grants")
+    {
+        *(f"/dashboard/billing/{name}" for name in ("subscription", "usage", "credit_grants")),
+        *("/api/pricing", "/api/status"),
+    }
 )
 _WITH_ID = frozenset({"models", "responses", "receipts"})
 _CLAUDE = frozenset({("messages",), ("messages", "count_tokens"), ("models",)})
