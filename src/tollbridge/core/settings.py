@@ -136,6 +136,7 @@ class Settings(BaseSettings):
     queue_bytes: int = Field(
         268_435_456, ge=1024, le=1 << 40, description="Bodies of waiting calls in all, in bytes."
     )
+    public_prices: bool = Field(True, description="Whether /api/pricing answers without a key.")
     park_accounts: bool = Field(
         True, description="Leave accounts that fail or are limited out for a while."
     )
