@@ -36,7 +36,7 @@ class Sums:
 
     def __init__(self) -> None:
         """Begin at nothing."""
-        self._groups: dict[Row, tuple[list[int], dict[int, int], dict[int, int]]] = {}
+        self.groups: dict[Row, tuple[list[int], dict[int, int], dict[int, int]]] = {}
 
     def add(self, crowd: Crowd, calls: Iterable[tuple[Caller, int]]) -> None:
         """Add calls."""
@@ -50,21 +50,21 @@ class Sums:
 
     def merge(self, other: "Sums") -> None:
         """Add what another slot came to."""
-        for group, (sums, first, total) in other._groups.items():
+        for group, (sums, first, total) in other.groups.items():
             self._put(group, sums, first, total)
 
     def rows(self, span: int, start_ms: int) -> Iterator[Row]:
         """Yield the slot's rows, as `rollup` has its columns."""
-        for group in sorted(self._groups):
-            sums, first, total = self._groups[group]
+        for group in sorted(self.groups):
+            sums, first, total = self.groups[group]
             yield (span, start_ms, *group, *sums, text_of(first), text_of(total))
 
     def _put(
         self, group: Row, sums: list[int], first: dict[int, int], total: dict[int, int]
     ) -> None:
-        mine = self._groups.get(group)
+        mine = self.groups.get(group)
         if mine is None:
-            self._groups[group] = (list(sums), dict(first), dict(total))
+            self.groups[group] = (list(sums), dict(first), dict(total))
             return
         mine[0][:] = [a + b for a, b in zip(mine[0], sums, strict=True)]
         for counts, more in ((mine[1], first), (mine[2], total)):

@@ -11,17 +11,26 @@ from bench.lanes import Engine, lanes, two_processes
 LATENCY = "latency"
 MEMORY = "memory"
 POOL = "pool"
+PAGES = "pages"
+"""Not among the lanes that are measured unasked: making its database takes many minutes."""
+
+ROWS = 10_000_000
 PROCESSES = two_processes().name
 _JSON = Path(__file__).resolve().parent / "out/bench.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line asks for; `lanes` are in the order in which they are measured."""
+    """What the command line asks for; `lanes` are in the order in which they are measured.
+
+    `pages` are the engines on which pages are read, of `rows` calls.
+    """
 
     quick: bool
     lanes: tuple[str, ...]
     json: Path
+    pages: tuple[Engine, ...] = ()
+    rows: int = ROWS
 
     def wants(self, engine: Engine) -> bool:
         """Tell whether any chosen lane is on that engine."""
@@ -44,15 +53,18 @@ def read_options(words: list[str]) -> Options:
     )
     parser.add_argument("--quick", action="store_true", help="fewer calls: about a minute")
     parser.add_argument(
-        "--lane", action="append", choices=list(known), help="only this lane; repeatable"
+        "--lane", action="append", choices=[*known, PAGES], help="only this lane; repeatable"
     )
     parser.add_argument(
         "--engine", choices=[*get_args(Engine), "both"], default="both", help="only its lanes"
     )
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"calls of the lane {PAGES}")
     parser.add_argument("--json", type=Path, default=_JSON, metavar="FILE")
     found = parser.parse_args(words)
     named = found.lane or list(known)
     chosen = [name for name in known if name in named and found.engine in {known[name], "both"}]
-    if not chosen:
+    engines: tuple[Engine, ...] = get_args(Engine) if PAGES in named else ()
+    pages = tuple(engine for engine in engines if found.engine in {engine, "both"})
+    if not (chosen or pages):
         parser.error(f"none of the lanes named is on {found.engine}")
-    return Options(found.quick, tuple(chosen), found.json.resolve())
+    return Options(found.quick, tuple(chosen), found.json.resolve(), pages, found.rows)

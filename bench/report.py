@@ -16,6 +16,8 @@ import msgspec
 
 from bench.latency import TARGET_P50_US, TARGET_P99_US, Latency
 from bench.memory import RSS_TARGET_MB, Growth, Idle
+from bench.pages import Page
+from bench.pages import lines as page_lines
 from bench.pair import CORES_MIN, Pair
 from bench.pool import Choice
 from bench.pool import lines as choice_lines
@@ -43,6 +45,7 @@ class Report:
     growth: Growth | None = None
     pair: Pair | None = None
     choices: list[Choice] = field(default_factory=list)
+    pages: dict[str, list[Page]] = field(default_factory=dict)
     calls: int = 0
     unmeasured: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -80,6 +83,7 @@ def table(report: Report) -> str:
         *_pair_lines(report.pair),
         *_latency_lines(report.latency),
         *_choice_lines(report.choices),
+        *(line for name, found in report.pages.items() for line in page_lines(name, found)),
     ]
     lines += [*_database_lines(report), *_idle_lines(report.idle), ""]
     lines += [f"not measured: {what}" for what in report.unmeasured]
@@ -102,6 +106,7 @@ def as_json(report: Report) -> bytes:
         "latency_us": None if report.latency is None else _latency_facts(report.latency),
         "processes": None if report.pair is None else _pair_facts(report.pair),
         "choosing_us": {one.case: {"few": one.few, "many": one.many} for one in report.choices},
+        "pages_ms": report.pages,
         "calls": report.calls,
         "not_measured": report.unmeasured,
         "faults": report.faults,

@@ -105,6 +105,15 @@ async def _wrong(engine: AsyncEngine, days: int) -> list[Slot]:
     return wrong
 
 
+def url_in(folder: Path, engine: str, stack: ExitStack) -> str:
+    """Return the URL of an empty database in a folder; its server runs as long as the stack."""
+    if engine == "sqlite":
+        return f"sqlite:///{folder / 'rows.db'}"
+    server = Postgres(folder, None)
+    stack.callback(server.stop)
+    return server.database("rows")
+
+
 def size_mb(folder: Path) -> int:
     """Return how much the files below a folder take, in MB."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) >> 20
@@ -120,11 +129,7 @@ def main(words: list[str]) -> int:
     with ExitStack() as stack:
         folder = asked.folder or Path(stack.enter_context(TemporaryDirectory(prefix="bench-rows-")))
         folder.mkdir(parents=True, exist_ok=True)
-        url = f"sqlite:///{folder / 'rows.db'}"
-        if asked.engine == "postgresql":
-            server = Postgres(folder, None)
-            stack.callback(server.stop)
-            url = server.database("rows")
+        url = url_in(folder, asked.engine, stack)
         made = asyncio.run(make(url, asked.rows))
         rate = made.calls / made.seconds
         print(

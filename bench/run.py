@@ -4,12 +4,13 @@ A gateway's books are checked right after its end. What cannot be measured here 
 rest goes on.
 """
 
+import asyncio
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import crossing, latency, memory, nginx, pair, pool, report
+from bench import crossing, latency, memory, nginx, pages, pair, pool, report, rows
 from bench.audit import faults
 from bench.disk import fdatasync_ns
 from bench.gateway import Gateway
@@ -150,6 +151,10 @@ def run(options: Options) -> Report:
     found = Report(report.machine(nginx.version()), report.today())
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tollbridge-bench-"))
+        for engine in options.pages:
+            found.pages[engine] = _pages(engine, options.rows, found)
+        if not options.lanes:
+            return found
         stage = stack.enter_context(set_up(Path(folder)))
         # A database that cannot be started is better known at once than after the other lanes.
         postgres = _postgres(stack, stage, found) if options.wants("postgresql") else None
@@ -160,6 +165,22 @@ def run(options: Options) -> Report:
             this.on_postgresql(postgres)
         this.end()
     return found
+
+
+def _pages(engine: Engine, count: int, found: Report) -> list[pages.Page]:
+    """Make a large database, read its pages, throw it away."""
+    print(f"  pages of {count} calls on {engine} ...", flush=True)
+    with ExitStack() as stack:
+        prefix = "tollbridge-bench-pages-"
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=prefix)))
+        try:
+            url = rows.url_in(folder, engine, stack)
+        except PostgresMissing as error:
+            found.unmeasured.append(f"pages on PostgreSQL: {error}")
+            return []
+        made = asyncio.run(rows.make(url, count))
+        found.faults += [f"{engine}: the roll-up of {slot} differs" for slot in made.wrong]
+        return asyncio.run(pages.measure(url))
 
 
 def _postgres(stack: ExitStack, stage: Stage, found: Report) -> Postgres | None:

@@ -42,6 +42,14 @@ def test_an_engine_has_its_lanes() -> None:
     assert not options.wants("sqlite")
 
 
+def test_pages_are_read_only_when_asked_for() -> None:
+    assert read_options([]).pages == ()
+    both = read_options(["--lane", "pages"])
+    assert (both.pages, both.lanes, both.rows) == (("sqlite", "postgresql"), (), 10_000_000)
+    one = read_options(["--lane", "pages", "--lane", "pool", "--engine", "sqlite", "--rows", "5"])
+    assert (one.pages, one.lanes, one.rows) == (("sqlite",), ("pool",), 5)
+
+
 def test_nothing_to_measure_is_refused(capsys) -> None:
     with pytest.raises(SystemExit):
         read_options(["--engine", "sqlite", "--lane", "processes"])
