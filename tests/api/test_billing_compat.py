@@ -1,25 +1,21 @@
 """Proof that `hard_limit_usd - total_usage / 100` is the balance, exactly, whatever has happened."""
 
-import asyncio
 import json
-import tempfile
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sqlalchemy import update
 
-from tests.services.shop import AUTO, DEMO, LIMITED, Shop, open_shop
+from tests.services.shop import AUTO, DEMO, LIMITED, Shop
 from tollbridge.billing.budgets import Budgets
 from tollbridge.billing.grants import grant
+from tollbridge.billing.reversals import reverse
 from tollbridge.core.clock import new_tid, now_ms
-from tollbridge.core.money import NANO, format_usd
-from tollbridge.core.secrets import Secrets
-from tollbridge.storage.engine import open_engine
+from tollbridge.core.money import NANO
 from tollbridge.storage.ledger_tables import purse
-from tollbridge.storage.migrate import migrate
+from tollbridge.storage.rollups import rebuild
 from tollbridge.storage.unit_of_work import writing
 
 CENT = NANO // 100
@@ -78,13 +74,15 @@ async def test_credit_is_what_the_widgets_compute(
     await each_shop.settle(charge=2 * NANO)
     await each_shop.settle(charge=NANO, secret=LIMITED)
     credit = await exact(each_shop, f"{prefix}/credit_grants", secret)
+    grants = credit.pop("grants")
     assert credit == {
         "object": "credit_summary",
         "total_granted": left + spent,
         "total_used": spent,
         "total_available": left,
-        "grants": {"object": "list", "data": []},
     }
+    # Credits are the wallet's, so a key with a limit of its own sees none.
+    assert (grants["object"], len(grants["data"])) == ("list", 1 if secret == DEMO else 0)
     assert await widget(each_shop, secret, prefix) == credit["total_available"]
 
 
@@ -131,47 +129,86 @@ async def test_an_exhausted_key_may_ask(shop: Shop):
     assert used["total_usage"] == 500
 
 
-STEPS = st.lists(
-    st.tuples(st.sampled_from(["grant", "charge", "limited", "hold"]), st.integers(1, 900_000_000)),
-    max_size=6,
-)
+# ------------------------------------------------------------ days
 
 
-async def replay(steps: list[tuple[str, int]]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/history.db"
-        await migrate(url)
-        engine = open_engine(url)
-        try:
-            shop = await open_shop(engine, Secrets(b"p" * 32, {"k1": b"k" * 32}, "k1"))
-            await check_history(shop, steps)
-        finally:
-            await engine.dispose()
+async def daily(shop: Shop, secret: str, query: str) -> list[dict[str, Any]]:
+    used = await exact(shop, f"/v1/dashboard/billing/usage?{query}", secret)
+    days: list[dict[str, Any]] = used["daily_costs"]
+    return days
 
 
-async def check_history(shop: Shop, steps: list[tuple[str, int]]) -> None:
-    """Keep the books beside the product, and compare: balance, spending, and what a limit leaves."""
-    balance, limit, held = 5 * NANO, 2 * NANO, 0
-    for step, wish in steps:
-        amount = min(wish, balance - held, limit if step == "limited" else balance)
-        if step == "grant":
-            await give(shop, wish)
-            balance += wish
-        elif amount > 0 and step == "hold":
-            await shop.reserve(amount)
-            held += amount
-        elif amount > 0:
-            await shop.settle(charge=amount, secret=LIMITED if step == "limited" else DEMO)
-            balance -= amount
-            limit -= amount if step == "limited" else 0
-    spent = await shop.charged()
-    used = await exact(shop, "/v1/dashboard/billing/usage", DEMO)
-    assert used["total_usage"] == Decimal(format_usd(spent)) * 100
-    assert await widget(shop) == Decimal(format_usd(balance))
-    assert await widget(shop, LIMITED) == Decimal(format_usd(min(balance, limit)))
+def today() -> datetime:
+    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-@settings(max_examples=15)
-@given(STEPS)
-def test_the_widgets_sum_holds_for_every_history(steps: list[tuple[str, int]]):
-    asyncio.run(replay(steps))
+def between(start: datetime, end: datetime) -> str:
+    return f"start_date={start:%Y-%m-%d}&end_date={end:%Y-%m-%d}"
+
+
+async def test_each_day_asked_for_has_its_models_in_cents(each_shop: Shop):
+    await each_shop.settle(charge=3 * CENT + 1)
+    await each_shop.settle(charge=CENT, secret=AUTO)
+    undone = await each_shop.settle(charge=7 * CENT)
+    await each_shop.settle(charge=2 * CENT, secret=LIMITED)
+    async with writing(each_shop.engine) as connection:
+        await reverse(connection, undone, "a test", "staff", now_ms())
+    await rebuild(each_shop.engine, 0, now_ms())
+    day = today()
+    query = between(day - timedelta(days=2), day + timedelta(days=1))
+    for secret, cents in ((DEMO, Decimal("6.0000001")), (LIMITED, Decimal(2))):
+        days = await daily(each_shop, secret, query)
+        starts = [int((day - timedelta(days=back)).timestamp()) for back in (2, 1, 0)]
+        assert [one["timestamp"] for one in days] == starts
+        assert [one["line_items"] for one in days[:2]] == [[], []]
+        assert days[2]["line_items"] == [{"name": "gpt-5.4", "cost": cents}]
+
+
+async def test_the_end_date_is_excluded(shop: Shop):
+    await shop.settle(charge=CENT)
+    await rebuild(shop.engine, 0, now_ms())
+    days = await daily(shop, DEMO, between(today() - timedelta(days=1), today()))
+    assert [one["line_items"] for one in days] == [[]]
+    assert await daily(shop, DEMO, between(today(), today())) == []
+    assert await daily(shop, DEMO, between(today(), today() - timedelta(days=1))) == []
+
+
+async def test_without_dates_it_is_thirty_days_and_never_more_than_a_year(shop: Shop):
+    days = await daily(shop, DEMO, "")
+    assert (len(days), days[-1]["timestamp"]) == (30, int(today().timestamp()))
+    days = await daily(shop, DEMO, "start_date=1999-01-01&end_date=2025-01-01")
+    assert len(days) == 366
+    assert days[-1]["timestamp"] == int(datetime(2024, 12, 31, tzinfo=UTC).timestamp())
+
+
+@pytest.mark.parametrize("name", ["start_date", "end_date"])
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "1700000000", "2026-01-01T00:00"])
+async def test_what_is_no_date_is_refused_by_name(shop: Shop, name: str, text: str):
+    async with shop.client() as client:
+        reply = await client.get(f"/v1/dashboard/billing/usage?{name}={text}")
+    assert reply.status_code == 400
+    assert (reply.json()["error"]["param"], text in reply.text) == (name, False)
+
+
+async def test_credits_are_listed_with_what_is_used_of_them(each_shop: Shop):
+    wallet = (await each_shop.key()).wallet_id
+    async with writing(each_shop.engine) as connection:
+        await grant(connection, wallet, NANO, "bonus", 5_000, expires_ms=4_000_000_000_999)
+    await each_shop.settle(charge=NANO + CENT)
+    credit = await exact(each_shop, "/v1/dashboard/billing/credit_grants", DEMO)
+    bonus, first = credit["grants"]["data"]
+    # What ends first is spent first; shown is the oldest first.
+    assert (bonus["grant_amount"], bonus["used_amount"]) == (1, 1)
+    assert (bonus["effective_at"], bonus["expires_at"]) == (5, 4_000_000_000)
+    assert (first["grant_amount"], first["used_amount"]) == (5, Decimal("0.01"))
+    assert (first["object"], first["expires_at"]) == ("credit_grant", None)
+
+
+async def test_a_key_over_its_budget_may_ask(shop: Shop):
+    await shop.change_key(DEMO, budget_nano=CENT, budget_period="day")
+    purse_id = await Budgets(shop.engine).open(await shop.key(), now_ms())
+    async with writing(shop.engine) as connection:
+        await connection.execute(update(purse).where(purse.c.id == purse_id).values(available=0))
+    assert await widget(shop) == 0
+    for path in ("usage", "credit_grants", "subscription"):
+        await shop.get(f"/dashboard/billing/{path}")
