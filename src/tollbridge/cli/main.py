@@ -23,6 +23,7 @@ from tollbridge.cli.prices import prices
 from tollbridge.cli.rollup import rollup
 from tollbridge.cli.secrets import secrets
 from tollbridge.cli.token import token
+from tollbridge.cli.usage import usage
 from tollbridge.cli.worker import worker
 
 
@@ -154,4 +155,5 @@ main.add_command(restore)
 main.add_command(rollup)
 main.add_command(secrets)
 main.add_command(token)
+main.add_command(usage)
 main.add_command(worker)

@@ -30,9 +30,9 @@ _HOUR_S = 3600
 _DAY_S = 86_400
 _MIB = 1 << 20
 _GIB = 1 << 30
+_KEEP_DAYS_MIN = 32
 # Read from the environment alone: a file that holds keys beside a database URL protects neither.
 _ENV_ONLY = frozenset({"keys"})
-_KEEP_DAYS_MIN = 32
 
 _Seconds = Annotated[float, Field(gt=0, le=_DAY_S, allow_inf_nan=False)]
 
@@ -195,17 +195,34 @@ class Settings(BaseSettings):
         30, description="Silence of a node after which its calls are reclaimed, in seconds."
     )
     work: bool = Field(True, description="Whether serve does background work too.")
-    audit_every_s: _Seconds = Field(
-        3600, description="Time between two checks of the books by the worker, in seconds."
     usage_keep_days: int = Field(
         0,
         ge=0,
         le=36_500,
         description="Days for which single calls are kept, 32 at least; 0: for ever. Sums stay.",
     )
+    audit_every_s: _Seconds = Field(
+        3600, description="Time between two checks of the books by the worker, in seconds."
     )
     disk_alert_bytes: int = Field(
         _GIB, ge=0, le=1 << 50, description="Free disk below which operators are alerted, in bytes."
+    )
+    sink_url: str = Field(
+        "", repr=False, description="ClickHouse that usage is sent to, over HTTP; empty: none."
+    )
+    sink_table: str = Field(
+        "usage",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}(\.[A-Za-z_][A-Za-z0-9_]{0,63})?$",
+        description="Table of that ClickHouse, with or without its database.",
+    )
+    sink_batch_rows: int = Field(
+        10_000, ge=1, le=100_000, description="Most usage rows sent to ClickHouse at a time."
+    )
+    sink_every_s: float = Field(
+        10, gt=0, le=_HOUR_S, description="Time between two sendings to ClickHouse, in seconds."
+    )
+    sink_alert_rows: int = Field(
+        100_000, ge=1, le=10**7, description="Waiting rows above which operators are alerted."
     )
     alert_mail_to: str = Field("", description="Addresses alerted by mail, comma between; or none.")
     alert_webhook_url: str = Field("", repr=False, description="URL that alerts are posted to.")
@@ -244,6 +261,13 @@ class Settings(BaseSettings):
             return url
         raise ValueError("must be sqlite:///path/to.db or postgresql://user@host/db")
 
+    @field_validator("usage_keep_days")
+    @classmethod
+    def _whole_month(cls, days: int) -> int:
+        if 0 < days < _KEEP_DAYS_MIN:
+            raise ValueError(f"must be 0 or at least {_KEEP_DAYS_MIN}: a month and its last day")
+        return days
+
     @field_validator("redis_url")
     @classmethod
     def _known_store(cls, url: str) -> str:
@@ -272,13 +296,6 @@ class Settings(BaseSettings):
     @property
     def key_path(self) -> Path | None:
         """The key file, never inside the database's folder by default; None when `keys` holds it."""
-    @field_validator("usage_keep_days")
-    @classmethod
-    def _whole_month(cls, days: int) -> int:
-        if 0 < days < _KEEP_DAYS_MIN:
-            raise ValueError(f"must be 0 or at least {_KEEP_DAYS_MIN}: a month and its last day")
-        return days
-
         if self.keys:
             return None
         if self.key_file:

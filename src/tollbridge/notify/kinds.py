@@ -26,6 +26,7 @@ class Kind(StrEnum):
     DEAD_JOBS = "dead_jobs"
     DISK_LOW = "disk_low"
     NODE_DEAD = "node_dead"
+    SINK_BEHIND = "sink_behind"
 
 
 class Rule(NamedTuple):
@@ -83,6 +84,12 @@ RULES: dict[Kind, Rule] = {
         "Its calls were charged as far as they had come and their holds freed. Look at that"
         " machine and process; the other nodes serve on.",
         _HOUR_MS,
+    ),
+    Kind.SINK_BEHIND: Rule(
+        "Usage does not reach ClickHouse",
+        "The log says how the last try ended; docs/export.md lists the causes. Nothing is lost: rows"
+        " wait in the database, about 60 bytes each, and are sent when the sink takes them again.",
+        None,
     ),
 }
 

@@ -14,6 +14,7 @@ from tollbridge.storage.ledger_tables import usage, usage_feed
 from tollbridge.storage.metadata import TID
 from tollbridge.storage.query_tables import call_index
 from tollbridge.storage.rollup_marks import mark_calls, mark_fed
+from tollbridge.storage.sink_feed import feed_tids, feed_upto
 from tollbridge.storage.unit_of_work import reading, working
 
 SQLITE_CHUNK = 1000
@@ -36,30 +37,35 @@ def chunk_of(engine: AsyncEngine) -> int:
     return POSTGRESQL_CHUNK if engine.dialect.name == "postgresql" else SQLITE_CHUNK
 
 
-async def index_chunk(engine: AsyncEngine) -> int:
+async def index_chunk(engine: AsyncEngine, *, sink: bool = False) -> int:
     """Move the oldest chunk of the feed into the index; return how many rows left the feed.
 
-    Fewer than a chunk means that nothing more waited, or that another process does it now.
+    With a `sink` they go into its feed in the same transaction. Fewer than a chunk means that
+    nothing more waited, or that another process does it now.
     """
     if not await _anything_waits(engine):
         return 0
     async with working(engine) as connection:
         if connection.dialect.name == "sqlite":
-            return await _move(connection)
+            return await _move(connection, sink=sink)
         if not await _alone(connection):
             return 0
         tids = await _take(connection, chunk_of(engine))
         await _write(connection, sorted(set(tids)))
         await mark_calls(connection, tids)
+        if sink:
+            await feed_tids(connection, tids)
         return len(tids)
 
 
-async def _move(connection: AsyncConnection) -> int:
+async def _move(connection: AsyncConnection, *, sink: bool) -> int:
     """Do all of it inside SQLite: every row that passes through Python is CPU taken from calls."""
     upto = (await connection.exec_driver_sql(_UPTO)).scalar_one()
     await connection.exec_driver_sql(_INDEX, (upto,))
     if upto is not None:
         await mark_fed(connection, upto)
+    if sink:
+        await feed_upto(connection, upto)
     return (await connection.exec_driver_sql(_FORGET, (upto,))).rowcount
 
 

@@ -18,9 +18,10 @@ from tollbridge.worker.consumer import Handler
 from tollbridge.worker.gauges import Gauges, Uncounted
 from tollbridge.worker.lots import EVERY_S as LOTS_EVERY_S
 from tollbridge.worker.lots import Lots
-from tollbridge.worker.rollups import Rollups
 from tollbridge.worker.retention import Retention
+from tollbridge.worker.rollups import Rollups
 from tollbridge.worker.schedule import Periodic
+from tollbridge.worker.sink import Sink, SinkCheck
 from tollbridge.worker.usage_index import UsageIndex
 from tollbridge.worker.user_alerts import EVERY_S as USER_ALERTS_EVERY_S
 from tollbridge.worker.user_alerts import UserAlerts
@@ -35,11 +36,13 @@ def periodic_jobs(
 ) -> list[Periodic]:
     """Return the periodic jobs of this version; SettingsError when alerts cannot be sent so."""
     gauges = gauges or Uncounted()
-    index = UsageIndex(engine, gauges)
+    index = UsageIndex(engine, gauges, sink=bool(settings.sink_url))
+    sink = Sink.of(engine, settings)
+    operators = Operators.of(settings)
     told = UserAlerts(engine, parse_usd(settings.low_balance_usd))
     checks = Checks(
         engine,
-        Operators.of(settings),
+        operators,
         settings,
         on_dead=gauges.jobs_dead,
         on_imbalance=gauges.imbalance,
@@ -51,7 +54,12 @@ def periodic_jobs(
         Periodic("rollups", 10.0, Rollups(engine).run, deadline_s=20.0),
         Periodic("lots", LOTS_EVERY_S, Lots(engine).run, deadline_s=20.0),
         Periodic("partitions", _DAY_S, partial(extend_partitions, engine)),
+        Periodic(
+            "retention", _HOUR_S, Retention(engine, settings.usage_keep_days).run, deadline_s=20.0
+        ),
         Periodic("nodes", _HOUR_S, partial(_forget_nodes, engine)),
+        *([sink.periodic()] if sink else []),
+        SinkCheck(engine, operators, settings).periodic(),
         Periodic("user_alerts", USER_ALERTS_EVERY_S, told.run, deadline_s=20.0),
         *checks.periodic(),
     ]
@@ -59,9 +67,6 @@ def periodic_jobs(
 
 def handlers(settings: Settings) -> Mapping[str, Handler]:
     """Return who does which kind of queued job; SettingsError as above."""
-        Periodic(
-            "retention", _HOUR_S, Retention(engine, settings.usage_keep_days).run, deadline_s=20.0
-        ),
     return Outbox.of(settings).handlers()
 
 

@@ -19,8 +19,10 @@ _AWAY_MS = 60_000
 class UsageIndex:
     """Moves the feed into the index; each run until the feed is empty or a second is over."""
 
-    def __init__(self, engine: AsyncEngine, gauges: Gauges) -> None:
+    def __init__(self, engine: AsyncEngine, gauges: Gauges, *, sink: bool = False) -> None:
+        """With a `sink` what is indexed goes on to it as well (worker/sink.py)."""
         self._engine = engine
+        self._sink = sink
         self._gauges = gauges
         self._pause_s = 0.0 if engine.dialect.name == "postgresql" else _SQLITE_PAUSE_S
         # All that was fed before this has been indexed.
@@ -35,7 +37,7 @@ class UsageIndex:
         moved = 0
         while True:
             asked = monotonic_ms()
-            chunk = await index_chunk(self._engine)
+            chunk = await index_chunk(self._engine, sink=self._sink)
             moved += chunk
             if chunk < chunk_of(self._engine):
                 self._report(moved, asked)
