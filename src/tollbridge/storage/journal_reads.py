@@ -5,9 +5,9 @@ not know what a kind of line means.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, func, literal_column, select
+from sqlalchemy import ColumnElement, Select, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.storage.ledger_audit import CHARGE_KINDS
@@ -15,7 +15,7 @@ from tollbridge.storage.ledger_tables import hold, journal, usage
 from tollbridge.storage.rollup_marks import first_tid
 
 # As the partial indexes have it, to the letter; a parameter would not be recognised as the same.
-_RARE: ColumnElement[bool] = literal_column("journal.kind <> 'charge'", Boolean)
+_RARE = text("journal.kind <> 'charge'")
 _TIDS_AT_ONCE = 500
 
 
@@ -34,13 +34,16 @@ async def wallet_lines(connection: AsyncConnection, wallet_id: int) -> list[Wall
     account = f"wallet:{wallet_id}"
     lines = []
     for side, sign in ((journal.c.credit, 1), (journal.c.debit, -1)):
-        query = select(
-            journal.c.id, journal.c.at_ms, journal.c.kind, journal.c.ref, journal.c.amount
-        )
-        query = query.where(side == account, _RARE, journal.c.kind.not_in(CHARGE_KINDS))
+        query = lines_query(side, account)
         for number, at_ms, kind, ref, amount in await connection.execute(query):
             lines.append(WalletLine(number, at_ms, kind, ref, sign * amount))
     return sorted(lines, key=lambda line: (line.at_ms, line.id))
+
+
+def lines_query(side: ColumnElement[str], account: str) -> Select[Any]:
+    """Return the question for the lines on whose side an account is."""
+    columns = (journal.c[name] for name in ("id", "at_ms", "kind", "ref", "amount"))
+    return select(*columns).where(side == account, _RARE, journal.c.kind.not_in(CHARGE_KINDS))
 
 
 async def groups_of_calls(

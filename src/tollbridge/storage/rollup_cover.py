@@ -113,15 +113,15 @@ def _joined(pieces: Iterator[Piece]) -> Iterator[Piece]:
 
 async def read_kept(connection: AsyncConnection, now_ms: int) -> Kept:
     """Return what there is of roll-ups now; read the figures in the same state of the database."""
-    floor = await connection.execute(select(rollup_floor.c.span, rollup_floor.c.start_ms))
-    floors: dict[int, int] = dict(floor.tuples().all())
+    begun = await connection.execute(select(rollup_floor.c.span, rollup_floor.c.start_ms))
+    floors: dict[int, int] = dict(begun.all())
     marks = await connection.execute(select(rollup_dirty.c.span, rollup_dirty.c.start_ms))
     behind = frozenset(Slot(span, start) for span, start in marks)
     fed = (await connection.execute(select(func.min(usage_feed.c.tid)))).scalar()
     late = [slot.start_ms for slot in behind if _is_stale(slot, floors)]
     waiting = [] if fed is None else [tid_ms(fed)]
     # Before the job's first run nothing has been added up.
-    until = min(now_ms, *late, *waiting) if floors else 0
+    until = min([now_ms, *late, *waiting]) if floors else 0
     return Kept(floors, behind, until)
 
 

@@ -103,18 +103,22 @@ async def _asked(
     most: int | None,
 ) -> list[tuple[Any, ...]]:
     given = json.dumps([(bucket, *piece) for bucket, piece in pieces])
-    if connection.dialect.name == "postgresql":
-        # Without statistics of a young table the planner would read all of it for each piece.
-        off = [
-            func.set_config(name, "off", True)
-            for name in ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
-        ]
-        await connection.execute(select(*off))
+    await keep_to_indexes(connection)
     query = sums_query(connection.dialect.name, group, only, values)
     if most is not None:
         query = query.limit(most)
     found = await connection.execute(query, {"pieces": given})
     return [tuple(row) for row in found]
+
+
+async def keep_to_indexes(connection: AsyncConnection) -> None:
+    """Have PostgreSQL look pieces up one by one, to the end of the transaction.
+
+    Without statistics of a young table it would read all of it.
+    """
+    if connection.dialect.name == "postgresql":
+        others = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+        await connection.execute(select(*(func.set_config(one, "off", True) for one in others)))
 
 
 def sums_query(
@@ -133,7 +137,9 @@ def sums_query(
     for name, value in only.items():
         mine &= rollup.c[name] == value
     which = (piece.c.bucket, *(rollup.c[name] for name in group))
-    places: list[ColumnElement[Any]] = [literal_column(str(place + 1)) for place in range(len(which))]
+    places: list[ColumnElement[Any]] = [
+        literal_column(str(place + 1)) for place in range(len(which))
+    ]
     query = select(*which, *values).select_from(piece.join(rollup, mine))
     return query.group_by(*which).order_by(*places)
 
