@@ -86,6 +86,13 @@ class ReceiptAdjustment(Answer):
     reason: str
 
 
+class ReceiptFactor(Answer):
+    """One part of a receipt's multiplier: what it is of, and how much."""
+
+    of: str
+    factor: str
+
+
 class CallReceipt(Answer):
     """What the user sees of the call, word for word; amounts are exact decimals in dollars."""
 
@@ -108,8 +115,10 @@ class CallReceipt(Answer):
     currency: str
     lines: list[ReceiptLine]
     tier_above_tokens: int | None
+    service_tier: str | None
     subtotal: str
     multiplier: str
+    multipliers: list[ReceiptFactor]
     cost: str
     adjustments: list[ReceiptAdjustment]
     charge: str
