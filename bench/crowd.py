@@ -114,7 +114,8 @@ class Crowd:
         return tuple(range(begin, len(self.shapes)))
 
     def _row(self, model: str, channel: int, number: int) -> dict[str, Any]:
-        row = _EMPTY | {
+        row = {
+            **_EMPTY,
             "channel_id": _BASE + channel,
             "channel_name": CHANNELS[channel],
             "account_id": _BASE + 100 + channel,

@@ -99,7 +99,7 @@ async def _server(engine: AsyncEngine) -> int | None:
     if engine.dialect.name == "sqlite":
         return None
     async with reading(engine) as connection:
-        return (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
+        return int((await connection.execute(select(func.pg_backend_pid()))).scalar_one())
 
 
 def _cpu_ms(server: int | None) -> float:
@@ -163,8 +163,12 @@ def _usage(crowd: Crowd, deep: str, oldest: str) -> Iterator[tuple[str, Ask]]:
     yield "usage: another user, failed calls", _page_of(small, Asked(status_class=5))
 
 
-def _page_of(user_id: int, asked: Asked, **place: str) -> Ask:
-    return lambda connection: read_page(connection, user_id, asked, limit=_LIMIT, **place)
+def _page_of(
+    user_id: int, asked: Asked, after: str | None = None, before: str | None = None
+) -> Ask:
+    return lambda connection: read_page(
+        connection, user_id, asked, limit=_LIMIT, after=after, before=before
+    )
 
 
 def _statistics(crowd: Crowd) -> Iterator[tuple[str, Ask]]:

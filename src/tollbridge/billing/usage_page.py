@@ -5,6 +5,7 @@ calls there are in all is never counted: roll-ups tell. Must not know how a page
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -125,11 +126,11 @@ async def _wanted(connection: AsyncConnection, user_id: int, asked: Asked) -> Wa
     )
 
 
-async def _id_of(connection: AsyncConnection, query: Select[tuple[int]], field: str) -> int:
+async def _id_of(connection: AsyncConnection, query: Select[Any], field: str) -> int:
     found = (await connection.execute(query)).scalar_one_or_none()
     if found is None:
         raise UnknownName(field)
-    return found
+    return int(found)
 
 
 def _beside(tid: str, step: int) -> str:
