@@ -123,8 +123,9 @@ def test_a_limit_lasts_until_its_reset(shop):
     assert asked(shop)["one"] == 1
     del shop.books.accounts["one"]
     time.sleep(1.1)
-    assert called(shop, 12) == [200] * 12
-    assert asked(shop)["one"] >= 4
+    # Where a session falls is chance: that none of so many falls on it happens once in two million.
+    assert called(shop, 36) == [200] * 36
+    assert asked(shop)["one"] > 1
 
 
 def test_a_vendor_that_fails_half_of_all_calls_is_left_out_and_seen_to(shop):

@@ -123,6 +123,18 @@ class Attempts:
                 raise verdict.error
             self._choice.go_on(call, tried, verdict)
 
+    def ended(self, call: Call, pump: StreamPump) -> None:
+        """Hold it against the account where a stream broke off after its content, by its own doing."""
+        tap = pump.tap
+        if pump.complete or pump.gone or pump.end_state is End.LIMITED:
+            return
+        if tap.error is not None:
+            self._choice.broke_off(call, of_complaint(tap.error))
+        elif pump.failure is not None:
+            self._choice.broke_off(call, of_failure(pump.failure))
+        elif pump.end_state is End.DONE:
+            self._choice.broke_off(call, of_empty())
+
     async def _try_unary(self, call: Call, account: Account) -> "Whole | Verdict":
         errand = override(call.dialect.errand(task_of(call), account), call, account)
         counting = errand if isinstance(errand, Counting) else None

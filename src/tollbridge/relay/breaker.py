@@ -72,8 +72,8 @@ class Breaker:
         self.open_until = now + self._pause_s
         return True
 
-    def spared(self) -> None:
-        """Let calls through all the same: nobody else is left."""
+    def probe_over(self) -> None:
+        """The probe under way, if there is one, has shown nothing: another call may be the next."""
         self._probe_at = None
 
     @property

@@ -7,10 +7,11 @@ what is sent or how an answer is read.
 import math
 from collections.abc import Callable
 
-from tollbridge.catalog.snapshot import Account
+from tollbridge.catalog.snapshot import Account, Channel
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.telemetry import Metrics
 from tollbridge.relay.call import Call
+from tollbridge.relay.effects import FAILING
 from tollbridge.relay.own_names import in_clients_words
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.sticky import session_of
@@ -134,6 +135,21 @@ class Choice:
         elif not verdict.elsewhere:
             # It judged the request: that is an answer.
             self._pool.health.succeeded(account, model)
+        else:
+            self._pool.health.undecided(account)
+
+    def broke_off(self, call: Call, verdict: Verdict) -> None:
+        """The account's answer ended after its content and before its end: too late for another."""
+        account = call.account
+        if account is not None and verdict.effect is not None:
+            self._metrics.upstream_failed("broke_off")
+            # It could begin, so whatever it said at last is a failure among others.
+            model, outcome = call.upstream_model, verdict.outcome
+            self._pool.failed(call.channel, account, model, FAILING, outcome)
+
+    def may_serve(self, call: Call, channel: Channel) -> bool:
+        """Say whether a channel has an account that could be asked for a call now."""
+        return self._pool.any_left(channel, call.upstream_model, (), call.dialect.serves)
 
     def _any_left(self, call: Call, tried: set[int]) -> bool:
         return self._pool.any_left(call.channel, call.upstream_model, tried, self._serving(call))

@@ -4,7 +4,7 @@ Raises ApiError for everything refused; nothing has been held or sent by then (a
 "One request", step 2). It must not know of upstreams.
 """
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tollbridge.billing.pricing import is_priced
@@ -98,15 +98,21 @@ def field_error(error: FieldError) -> ApiError:
     )
 
 
+MayServe = Callable[[Call, Channel], bool]
+"""Says whether a channel has anybody to ask for a call now."""
+
+
 class Offers:
     """What each channel sells under each model name, worked out once a snapshot.
 
     A wildcard can be called by any number of names, so what is remembered is bounded.
     """
 
-    __slots__ = ("_found", "_snapshot")
+    __slots__ = ("_found", "_may_serve", "_snapshot")
 
-    def __init__(self) -> None:
+    def __init__(self, may_serve: MayServe | None = None) -> None:
+        """`may_serve` is asked where a call could go to several channels; without it all may."""
+        self._may_serve = may_serve
         self._snapshot: Snapshot | None = None
         self._found: dict[tuple[int, str, str, type], tuple[Channel, Model]] = {}
 
@@ -118,7 +124,7 @@ class Offers:
         if key.models and name not in key.models and call.upstream_model not in key.models:
             raise ApiError(Kind.MODEL_NOT_ALLOWED, facts={"model": name, "key_last6": key.last6})
         if key.channel_id is None or call.pinned is not None:
-            call.channel, model = _offer(call)
+            call.channel, model = _offer(call, self._may_serve)
         else:
             call.channel, model = self._bound_offer(call, key.channel_id)
         if not _welcomes(call, call.channel):
@@ -152,8 +158,11 @@ class Offers:
         return found
 
 
-def _offer(call: Call) -> tuple[Channel, Model]:
-    """Return the channel that a call goes to and the priced model; ApiError when there is none."""
+def _offer(call: Call, may_serve: MayServe | None = None) -> tuple[Channel, Model]:
+    """Return the channel that a call goes to and the priced model; ApiError when there is none.
+
+    Of several it is the cheapest with somebody to ask.
+    """
     key, snapshot, name = call.key, call.snapshot, call.upstream_model
     facts = {"model": name, "key_last6": key.last6}
     channels = _open_to(key, snapshot) if call.pinned is None else [call.pinned]
@@ -185,6 +194,8 @@ def _offer(call: Call) -> tuple[Channel, Model]:
         for channel in speaking
         if _welcomes(call, channel) and (key.user_telegram or not channel.requires_telegram)
     ]
+    if may_serve is not None and len(welcoming) > 1:
+        welcoming = [channel for channel in welcoming if may_serve(call, channel)] or welcoming
     return cheapest(welcoming or speaking), model
 
 

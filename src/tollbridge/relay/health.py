@@ -129,6 +129,8 @@ class Health:
 
         `last`: no other account could take the call, so a passing cause does not park this one.
         """
+        if effect.for_s is not None or last:
+            self.undecided(account)
         if (effect.transient and last) or not self._current(account):
             return None
         now = self._clock()
@@ -153,6 +155,12 @@ class Health:
         )
         self._park(record, standing, now)
         return None if before is not None else standing
+
+    def undecided(self, account: Account) -> None:
+        """A try has ended that says nothing of whether calls fail: if it was a probe, another may go."""
+        record = self._record(account)
+        if record is not None and record.breaker is not None:
+            record.breaker.probe_over()
 
     def take_over(self, standing: Standing) -> None:
         """Hold what another process, or this one's last life, has found out about an account.

@@ -67,10 +67,10 @@ class Relay:
         self._settings = settings
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
-        self._offers = gate.Offers()
+        choice = Choice(pool, throttle, metrics, self._loop.time, settings.max_attempts, serving)
+        self._offers = gate.Offers(choice.may_serve)
         self._reserve = Reserve(ledger, settings, Purses(budgets))
         self._throttle = throttle
-        choice = Choice(pool, throttle, metrics, self._loop.time, settings.max_attempts, serving)
         self._attempts = Attempts(client, ledger, settings, metrics, choice, world)
         self._passing = PassThroughSender(client, settings, choice, Outbound())
         self._settlement = Settlement(ledger, metrics)
@@ -249,6 +249,7 @@ class Relay:
             pump.stop()
             self._settle_stream(call, pump)
             raise
+        self._attempts.ended(call, pump)
         settle = self._settle_stream(call, pump)
         result = await self._durable(call, settle)
         if result is not None and pump.complete:

@@ -65,6 +65,7 @@ class Pool:
             channel,
             tried,
             lambda account: serves(account) and health.spared(account, model),
+            session,
         )
 
     def any_left(

@@ -39,6 +39,7 @@ from tollbridge.relay.call import Call
 from tollbridge.relay.choice import Choice
 from tollbridge.relay.dialects import Asked, Dialect, Wish
 from tollbridge.relay.exchange import Exchange
+from tollbridge.relay.pins import HEADER, pin
 from tollbridge.relay.pool import Pool
 from tollbridge.relay.purses import Purses
 from tollbridge.relay.realtime import Cause, Session, SessionLimits
@@ -129,10 +130,10 @@ class RealtimeDoor:
         self._settings = settings
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
-        self._offers = gate.Offers()
+        choice = Choice(pool, throttle, metrics, self._loop.time, settings.max_attempts, serving)
+        self._offers = gate.Offers(choice.may_serve)
         self._purses = Purses(budgets)
         self._throttle = throttle
-        choice = Choice(pool, throttle, metrics, self._loop.time, settings.max_attempts, serving)
         self._lines = Lines(world, settings, choice)
         self._limits = SessionLimits(
             total_s=_SESSION_S,
@@ -172,6 +173,8 @@ class RealtimeDoor:
         exchange = call.exchange
         call.key = await _authenticate(exchange, self._keys)
         gate.check_key(call.key, exchange.peer, call.at_ms)
+        if call.key.pin or HEADER in exchange.headers:
+            pin(call)
         # It satisfies what is asked of an ask here: a model, no limit, a stream.
         call.ask = cast("Asked", RealtimeAsk(_model_of(exchange.query)))
         call.wish, call.blobs = _DIALECT.wish(call.ask), BlobScan()
