@@ -74,7 +74,9 @@ class Books:
         self.engine = engine
         self.charges: dict[str, int] = {}
 
-    async def line(self, at_ms: int, kind: str, amount: int, ref: str = "", wallet: int = 77) -> None:
+    async def line(
+        self, at_ms: int, kind: str, amount: int, ref: str = "", wallet: int = 77
+    ) -> None:
         """Write a line; an amount below zero goes from the wallet."""
         sides = ("promo", f"wallet:{wallet}")[:: 1 if amount > 0 else -1]
         values = {

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import ClauseElement, Executable, Select, func, insert, text
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.compiler import compiles
 
 from tollbridge.core.clock import now_ms
 from tollbridge.identity.users import add_user
