@@ -77,7 +77,7 @@ async def test_a_row_arrives_with_every_column(engine: AsyncEngine):
     async with working(engine) as connection:
         await make_calls(
             connection, [tid], at_ms=1_700_000_000_007, own_cost=1_234_567_891, account_id=7,
-            key_name="naïve\n\"key\"", stream=1, reversed=0, held=10**18,
+            key_name='naïve\n"key"', stream=1, reversed=0, held=10**18,
         )  # fmt: skip
     async with clickhouse() as running:
         await drain(engine, Sink(engine, settings(running.house.url)))

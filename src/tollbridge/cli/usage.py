@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -145,16 +145,23 @@ def _opened(output: str) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         return
     path = Path(output)
-    part = path.with_name(path.name + ".part")
+    # A pipe or a device stays what it is.
+    special = path.exists() and not path.is_file()
+    part = path if special else path.with_name(path.name + ".part")
     with _saying_what_is_full(output):
-        number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        file = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
     try:
-        with os.fdopen(number, "wb") as file:
-            yield file
+        yield file
         with _saying_what_is_full(output):
-            part.replace(path)
+            file.close()
+            if not special:
+                part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        # It tries again to write what did not fit.
+        with suppress(OSError):
+            file.close()
+        if not special:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -99,7 +99,7 @@ async def usage_chunks(
     Every row that stands when its chunk is read comes exactly once, whatever is written meanwhile.
     A call that is settled only after its place has been passed is not among them.
     """
-    # Nothing is equal to it: a tid has a digit 7 after its milliseconds.
+    # No tid is equal to these: each has a digit 7 after its milliseconds.
     after, end = first_tid(from_ms), first_tid(to_ms)
     while True:
         async with reading(engine) as connection:
