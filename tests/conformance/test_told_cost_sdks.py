@@ -80,6 +80,6 @@ def test_googles_sdk_parses_it(shop: Shop, platform: str, stream: bool):
 def test_vectors_tell_it_to_the_sdk(shop: Shop):
     with openai_client(shop.gateway.url, KEYS["openai"]) as client:
         made = client.embeddings.create(
-            model="text-embedding-3-small", input=["one"], extra_body=WISH
+            model="text-embedding-3-small", input=["one"], encoding_format="float", extra_body=WISH
         )
     assert Decimal(repr(made.usage.model_extra["cost"])) * 10**9 == last_charge(shop) > 0
