@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -15,8 +16,9 @@ from tollbridge.core.secrets import Secrets
 from tollbridge.identity.keys import KeyStore
 from tollbridge.identity.passwords import password_matches
 from tollbridge.storage.ledger_tables import journal, purse
-from tollbridge.storage.tables import users
-from tollbridge.storage.unit_of_work import reading, writing
+from tollbridge.storage.tables import api_keys, users
+from tollbridge.storage.unit_of_work import reading, working, writing
+from tollbridge.storage.user_alerts import UserMark, mark_told
 
 SECRET = "sk-" + "s" * 40
 
@@ -75,6 +77,33 @@ async def test_a_user_is_bound_to_telegram_and_stays_so(engine: AsyncEngine, sec
     # What the file does not say is left as it is: users bind themselves.
     assert await lines(engine, secrets, file()) == ["nothing to change"]
     assert (await one(engine, select(users)))["telegram_id"] == 7
+
+
+async def test_what_a_user_wants_to_be_told_of_is_set_and_stays_so(
+    engine: AsyncEngine, secrets: Secrets
+):
+    wanted = 'budget = "50.00"\nbudget_period = "month"\nlow_balance = "0"'
+    await lines(engine, secrets, file(user=wanted))
+    row = await one(engine, select(users))
+    assert (row["budget_nano"], row["budget_period"]) == (50_000_000_000, "month")
+    assert row["low_balance_nano"] == 0
+    changed = file(user=wanted.replace('"0"', '"5.00"'))
+    assert await lines(engine, secrets, changed) == ["~ user a@b.org: low_balance"]
+    assert await lines(engine, secrets, file()) == ["nothing to change"]
+
+
+@pytest.mark.parametrize(("limit", "is_told_again"), [("9.00", True), ("1.00", False), ("", True)])
+async def test_what_was_told_of_a_limit_is_forgotten_when_it_is_raised_or_ends(
+    engine: AsyncEngine, secrets: Secrets, limit: str, is_told_again: bool
+):
+    await lines(engine, secrets, file(key='limit = "2.00"'))
+    key = await one(engine, select(api_keys))
+    told = UserMark(key["user_id"], key["id"], "key_limit_80", 2_000_000_000)
+    async with working(engine) as connection:
+        await mark_told(connection, told, 7)
+    await lines(engine, secrets, file(key=f'limit = "{limit}"' if limit else ""))
+    async with working(engine) as connection:
+        assert await mark_told(connection, told, 7) is is_told_again
 
 
 async def test_a_user_is_the_same_in_any_spelling(engine: AsyncEngine, secrets: Secrets):

@@ -47,6 +47,13 @@ def test_a_user_can_be_bound_to_telegram(telegram_id: int):
     )
 
 
+def test_what_a_user_wants_to_be_told_of():
+    text = 'budget = "50.00"\nbudget_period = "month"\nlow_balance = "0"'
+    user = read(f'[[user]]\nemail = "a@b.org"\n{text}')
+    assert user.budget == BudgetPlan(50_000_000_000, "month")
+    assert user.low_balance == 0
+
+
 def test_a_moment_may_be_a_string_and_have_any_offset():
     text = USER.replace("2030-01-31T00:00:00Z", '"2030-01-31T08:00:00+08:00"')
     assert read(text).keys[0].expires_ms == 1_896_048_000_000
@@ -79,6 +86,8 @@ def test_a_moment_may_be_a_string_and_have_any_offset():
         ("concurrency = 32", "telegram_id = 0", 9, "telegram_id must be from 1"),
         ("concurrency = 32", f"telegram_id = {2**63}", 9, "telegram_id"),
         ("concurrency = 32", 'telegram_id = "7"', 9, "whole number"),
+        ("concurrency = 32", 'budget = "1.00"', 9, "budget needs a budget_period"),
+        ("concurrency = 32", "low_balance = 2", 9, "decimal string"),
         ("rpm = 30\n", 'rpm = "30"\n', 20, "whole number"),
         ("tpm = 50000\n", "tpm = -1\n", 21, "tpm must be from 0"),
         ("concurrency = 2\n", "concurrency = 1.5\n", 22, "whole number"),

@@ -132,8 +132,8 @@ class Spenders:
         wallet = wallet_of(user)
         async with working(self.engine) as connection:
             await self._change(connection, wallet, amount)
-            line_id = self._line_id()
-            await self._line(connection, "promo", f"wallet:{wallet}", amount, "grant", str(line_id))
+            ref = f"grant {self.lines}"
+            await self._line(connection, "promo", f"wallet:{wallet}", amount, "grant", ref)
 
     async def set_limit(self, key: int, limit: int) -> bool:
         """Change a limit as a configuration file does; tell whether it was raised."""

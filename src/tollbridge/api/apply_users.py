@@ -236,6 +236,7 @@ def _named(changes: Mapping[str, Any]) -> str:
         "channel_id": "channel",
         "limit_nano": "limit",
         "budget_nano": "budget",
+        "low_balance_nano": "low_balance",
         "expires_ms": "expires",
         "hash": "secret",
     }
