@@ -51,6 +51,7 @@ DEFAULTS = {
     "heartbeat_s": 10,
     "shutdown_grace_s": 60,
     "max_attempts": 3,
+    "public_prices": True,
     "park_accounts": True,
     "queue_wait_s": 8,
     "queue_user_calls": 64,
@@ -234,6 +235,7 @@ def test_every_setting_is_described(name):
 def test_figures_have_their_unit_in_the_name():
     plain = {"port", "smtp_port", "workers", "work", "max_headers", "upstream_pool_idle"}
     plain |= {"hold_share", "max_attempts", "park_accounts", "queue_user_calls", "queue_line_calls"}
+    plain |= {"public_prices"}
     for name, default in DEFAULTS.items():
         if isinstance(default, int) and name not in plain:
             assert name.endswith(("_s", "_bytes", "_tokens", "_nano"))

@@ -23,7 +23,8 @@ def fits(thing, interface):
                 len(inspect.signature(function).parameters) - 1
             ), name
     for name in interface.__annotations__:
-        assert getattr(thing, name) is not None, name
+        # A cost may have no place in an answer.
+        assert getattr(thing, name) is not None or name == "cost_place", name
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda one: type(one).__name__)
