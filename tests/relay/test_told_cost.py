@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tests.protocols.recordings import load
-from tests.relay.calls import chat
+from tests.relay.calls import chat, model
 from tests.relay.floor import open_floor
 from tests.relay.media import media_catalogue, opened
 from tests.relay.test_surfaces import ASKS, COST, PLATFORMS, asked, chunks_of, use
@@ -198,3 +198,19 @@ async def test_vectors_tell_it_too(platform, path, body):
         told = figures("gemini" if "beta" in path else "chat", exactly(client.sent))
         assert told["cost"] == Decimal(format_usd(row["charge"]))
         assert "usage" not in msgspec.json.decode(floor.vendor.books.calls[0].body)
+
+
+@pytest.mark.parametrize("surface", ["chat", "messages"])
+async def test_a_stream_that_ends_for_want_of_money_tells_its_cost(surface):
+    settings = {"money": 10_000, "slice_tokens": 16, "hold_floor_tokens": 16}
+    own = PLATFORMS["openai" if surface == "chat" else "anthropic"]
+    async with open_floor(**settings) as floor:
+        floor.world.snapshot = floor.catalogue(1, models=(model(max_output=40_000),), **own)
+        floor.script(1, text="word " * 3_000)
+        long = {"max_tokens": 30_000}
+        client = await floor.answered(**asked(surface, stream=True, **long, **WISH))
+        row = floor.row
+        assert row["end_state"] == "limited"
+        (frame,) = [one for one in Framer().feed(client.sent) if b'"cost"' in one]
+        told = figures(surface, exactly(frame[frame.index(b"{") :]))
+        assert told["cost"] == Decimal(format_usd(row["charge"])) > 0
