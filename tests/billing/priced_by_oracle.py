@@ -28,7 +28,7 @@ from tollbridge.catalog.plan import PricePlan
 from tollbridge.catalog.price_import import Unsayable, translated
 from tollbridge.catalog.price_import_source import chosen, read_source
 from tollbridge.core.money import NANO
-from tollbridge.protocols.usage import Usage
+from tollbridge.protocols.usage import TOKEN_BUCKETS, Usage
 
 AT = datetime(2027, 1, 15, 12, tzinfo=UTC)
 """A moment after all that the data announces."""
@@ -104,7 +104,8 @@ def _usage(random: Random, model: ModelInfo, price: PricePlan, tier: str) -> Usa
     counts: dict[str, int] = {}
     if price.rates:
         top = random.choice((100, 5_000, 90_000))
-        for bucket in price.rates:
+        # Those without a price too: both sides then fall back on input or output.
+        for bucket in TOKEN_BUCKETS:
             counts[bucket] = random.choice((0, random.randint(1, top), random.randint(1, top)))
         for start in [one.above for one in price.tiers][:1]:
             others = sum(counts[name] for name in counts if "output" not in name)
@@ -113,5 +114,5 @@ def _usage(random: Random, model: ModelInfo, price: PricePlan, tier: str) -> Usa
     for item in price.items:
         counts[item] = 1 if item == "request" else random.choice((0, 1, random.randint(1, 600)))
     if model.get_prices(AT).output_mtok is None:
-        counts.pop("output", None)
+        counts = {name: count for name, count in counts.items() if "output" not in name}
     return Usage(tier=tier, **counts)
