@@ -238,7 +238,13 @@ def test_figures_have_their_unit_in_the_name():
     plain |= {"public_prices"}
     for name, default in DEFAULTS.items():
         if isinstance(default, int) and name not in plain:
-            assert name.endswith(("_s", "_bytes", "_tokens", "_nano"))
+            assert name.endswith(("_s", "_days", "_bytes", "_rows", "_tokens", "_nano"))
+
+
+@pytest.mark.parametrize("name", ["usage; DROP", "1a", "a.b.c", "a b", "", "a\n"])
+def test_a_table_is_a_name(name: str):
+    assert load_settings(sink_table="house.usage_2").sink_table == "house.usage_2"
+    assert "sink_table" in refused(sink_table=name)
 
 
 @pytest.mark.parametrize(("days", "taken"), [("0", 0), ("32", 32), ("400", 400)])

@@ -208,11 +208,12 @@ async def shake(engine: AsyncEngine, seed: int) -> None:
                     task.cancel()
                 with suppress(asyncio.CancelledError, SinkFailed):
                     await task
-                # What was stopped within a statement keeps SQLite's lock as long as its traceback
-                # keeps the cursor. A process that dies keeps nothing.
-                del task
-                await asyncio.sleep(0.005)
-                gc.collect()
+                if task.cancelled():
+                    # What was stopped within a statement keeps SQLite's lock as long as its
+                    # traceback keeps the cursor. A process that dies keeps nothing.
+                    del task
+                    await asyncio.sleep(0.005)
+                    gc.collect()
         await running.shut()
         await running.open()
         house.fates = []

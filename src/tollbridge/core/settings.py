@@ -27,6 +27,7 @@ _FILE = "_file"
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
 _HOUR_S = 3600
+_TABLE = r"^[A-Za-z_][A-Za-z0-9_]{0,63}(\.[A-Za-z_][A-Za-z0-9_]{0,63})?$"
 _DAY_S = 86_400
 _MIB = 1 << 20
 _GIB = 1 << 30
@@ -207,30 +208,19 @@ class Settings(BaseSettings):
     disk_alert_bytes: int = Field(
         _GIB, ge=0, le=1 << 50, description="Free disk below which operators are alerted, in bytes."
     )
-    sink_url: str = Field(
-        "", repr=False, description="ClickHouse that usage is sent to, over HTTP; empty: none."
-    )
-    sink_table: str = Field(
-        "usage",
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}(\.[A-Za-z_][A-Za-z0-9_]{0,63})?$",
-        description="Table of that ClickHouse, with or without its database.",
-    )
-    sink_batch_rows: int = Field(
-        10_000, ge=1, le=100_000, description="Most usage rows sent to ClickHouse at a time."
-    )
-    sink_every_s: float = Field(
-        10, gt=0, le=_HOUR_S, description="Time between two sendings to ClickHouse, in seconds."
-    )
-    sink_alert_rows: int = Field(
-        100_000, ge=1, le=10**7, description="Waiting rows above which operators are alerted."
-    )
+    sink_url: str = Field("", repr=False, description="ClickHouse that usage is sent to; or none.")
+    sink_table: str = Field("usage", pattern=_TABLE, description="Table of that ClickHouse.")
+    sink_batch_rows: int = Field(10_000, ge=1, le=100_000, description="Most rows sent at once.")
+    sink_every_s: float = Field(10, gt=0, le=_HOUR_S, description="Seconds between sendings.")
+    sink_alert_rows: int = Field(100_000, ge=1, description="Waiting rows that alert operators.")
     alert_mail_to: str = Field("", description="Addresses alerted by mail, comma between; or none.")
     alert_webhook_url: str = Field("", repr=False, description="URL that alerts are posted to.")
     alert_webhook_secret: str = Field(
         "", repr=False, description="Secret that signs the alerts posted to the webhook."
     )
     low_balance_usd: str = Field(
-        "2.00", description="Balance below which users are told, unless they chose another; 0: none."
+        "2.00",
+        description="Balance below which users are told, unless they chose another; 0: none.",
     )
     mail_from: str = Field("tollbridge@localhost", description="Sender of mail.")
     smtp_host: str = Field("", description="Mail server; empty: mail is written to mail_folder.")
