@@ -212,3 +212,18 @@ async def test_a_key_over_its_budget_may_ask(shop: Shop):
     assert await widget(shop) == 0
     for path in ("usage", "credit_grants", "subscription"):
         await shop.get(f"/dashboard/billing/{path}")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+async def test_S3_the_subscription_is_the_status_of_an_account(shop: Shop, prefix: str):  # noqa: N802
+    """A 401 almost always means a key that is wrong or has expired; both are told readably."""
+    path = f"{prefix}/subscription"
+    assert (await shop.get(path))["hard_limit_usd"] == 5
+    await shop.change_key(DEMO, expires_ms=1)
+    for secret in (DEMO, "sk-wrong", ""):
+        async with shop.client(secret) as client:
+            reply = await client.get(path)
+        error = reply.json()["error"]
+        assert (reply.status_code, error["type"]) == (401, "authentication_error"), secret
+        assert len(error["message"]) > 20
+        assert "sk-" not in error["message"]

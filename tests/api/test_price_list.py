@@ -1,15 +1,18 @@
 """Proof that third-party tools read our prices right, and see no more than they may."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.relay.calls import channel, model, price, snapshot
 from tests.services.shop import AUTO, DEMO, Shop
+from tollbridge.api.app import make_api
 from tollbridge.api.price_list import prices_for
 from tollbridge.catalog.peak import Peak
 from tollbridge.catalog.prices import Rates
@@ -53,6 +56,21 @@ async def test_a_key_sees_its_own_view(each_shop: Shop):
     assert list(by_name(await listed(each_shop, DEMO))) == ["gpt-5.4"]
     await each_shop.change_key(AUTO, models='["GPT-small", "o9-mini"]')
     assert list(by_name(await listed(each_shop, AUTO))) == ["GPT-small", "o9-mini"]
+
+
+async def test_a_list_follows_the_catalogue(shop: Shop):
+    world = {"now": shop.services.snapshot()}
+    app = make_api(replace(shop.services, snapshot=lambda: world["now"]))
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://shop.test") as client:
+        before = (await client.get(PATH)).json()
+        assert (await client.get(PATH)).json() == before
+        await shop.change_channel("main", multiplier_num=3, multiplier_den=10)
+        world["now"] = shop.services.snapshot()
+        after = by_name((await client.get(PATH)).json())
+        assert after["gpt-5.4"]["model_ratio"] == 0.375 != by_name(before)["gpt-5.4"]["model_ratio"]
+        narrow = {"authorization": f"Bearer {DEMO}"}
+        assert len((await client.get(PATH, headers=narrow)).json()["data"]) == 1
 
 
 @pytest.mark.parametrize("secret", [DEMO, ""])

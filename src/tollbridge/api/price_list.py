@@ -34,6 +34,7 @@ UNIT_NANO: Final = 2 * NANO
 _GROUP: Final = "default"
 _ONE: Final = Multiplier(1, 1)
 _BY_TOKENS, _BY_CALLS = 0, 1
+_LISTS_MAX: Final = 256
 # More decimals than any product of prices and factors has; only true quotients are rounded.
 _PLACES: Final = 24
 _RATIOS: Final[Mapping[str, str]] = MappingProxyType(
@@ -73,7 +74,29 @@ async def pricing(request: Request) -> Response:
     if secret or not services.public_prices:
         key = await caller(request)
         view = _View(key.channel_id, key.user_group, key.models)
-    return answer(prices_for(services.snapshot(), view.channel_id, view.group, view.models))
+    state = request.app.state
+    if not hasattr(state, "price_lists"):
+        state.price_lists = _Lists()
+    return answer(state.price_lists.of(services.snapshot(), view))
+
+
+class _Lists:
+    """Lists that were made already: anybody may ask for one, and a large one takes a while."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._made: dict[_View, msgspec.Raw] = {}
+
+    def of(self, snapshot: Snapshot, view: _View) -> msgspec.Raw:
+        """Return the list as JSON."""
+        if snapshot is not self._snapshot or len(self._made) >= _LISTS_MAX:
+            self._snapshot = snapshot
+            self._made.clear()
+        made = self._made.get(view)
+        if made is None:
+            shown = prices_for(snapshot, view.channel_id, view.group, view.models)
+            made = self._made[view] = msgspec.Raw(msgspec.json.encode(shown))
+        return made
 
 
 def prices_for(
