@@ -5,6 +5,7 @@ import pytest
 from tests.api.admin.office import Office, kind, problem
 from tests.api.test_statements import get, this_month
 from tests.api.test_statistics import USED, counted
+from tollbridge.api.admin.statements import StatementAnswer
 from tollbridge.identity.scopes import Scope
 
 
@@ -55,3 +56,12 @@ async def test_nobody(office: Office):
     async with office.client() as client:
         reply = await client.get("/api/admin/users/1/statements/2026-01")
     assert kind(reply) == (404, "not-found")
+
+
+async def test_the_document_describes_it(each_office: Office):
+    shop = each_office.shop
+    await counted(shop, await shop.settle(USED, charge=1))
+    user = (await shop.key()).user_id
+    shown = await each_office.get(f"/users/{user}/statements/{this_month()}")
+    parsed = StatementAnswer.model_validate(shown)
+    assert parsed.model_dump(by_alias=True) == shown

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from tollbridge.api.admin.fields import PathId, PlainText
+from tollbridge.api.admin.fields import Answer, PathId, PlainText
 from tollbridge.api.admin.principal import Principal, require
 from tollbridge.api.admin.problems import not_found
-from tollbridge.api.admin.statistics import refused
+from tollbridge.api.admin.statistics import Named, refused
 from tollbridge.api.answers import services_of
 from tollbridge.api.statements import written
 from tollbridge.billing.statements import find_account, read_statement
@@ -29,7 +29,58 @@ class StatementQuery(BaseModel):
     zone: PlainText = Field("UTC", max_length=64, description="Whose days and month: an IANA name.")
 
 
-@router.get("/{user_id}/statements/{month}", response_class=Response)
+class StatementEntry(Answer):
+    """What came (above zero) or went besides charges of calls."""
+
+    time: str
+    kind: str
+    ref: str
+    amount: str
+
+
+class StatementDay(Answer):
+    """What the calls of a day were charged, before anything was given back."""
+
+    day: str
+    calls: int
+    charge: str
+
+
+class StatementModel(Answer):
+    """What the month's calls to a model through a channel were charged, likewise."""
+
+    model: str
+    channel: Named
+    calls: int
+    charge: str
+
+
+class StatementAnswer(Answer):
+    """A month: opening + credits - debits - charges = closing. Amounts are exact decimals in dollars."""
+
+    object: Literal["statement"]
+    month: str
+    zone: str
+    from_: str = Field(alias="from")
+    to: str
+    email: str
+    currency: str
+    is_final: bool = Field(description="Whether nothing of it can change any more.")
+    complete_until: str | None
+    opening: str
+    credits: str
+    debits: str
+    charges: str
+    closing: str
+    entries: list[StatementEntry]
+    days: list[StatementDay]
+    models: list[StatementModel]
+
+
+@router.get(
+    "/{user_id}/statements/{month}",
+    responses={200: {"model": StatementAnswer, "description": "JSON, or the form asked for."}},
+)
 async def show_statement(
     request: Request,
     user_id: PathId,
