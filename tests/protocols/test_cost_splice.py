@@ -200,7 +200,9 @@ def test_a_frame_that_nothing_ends_is_told_too():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 FIELDS = st.dictionaries(st.text(max_size=6).filter(lambda name: name != "cost"), JSON, max_size=4)
@@ -217,7 +219,9 @@ def test_every_other_byte_survives(before, figures, after, indent):
     assert json.loads(shown, parse_float=Decimal)["usage"]["cost"] == Decimal(COST)
 
 
-@given(frames=st.lists(FIELDS, max_size=5), place=st.sampled_from([one[0] for one in STREAMS.values()]))
+@given(
+    frames=st.lists(FIELDS, max_size=5), place=st.sampled_from([one[0] for one in STREAMS.values()])
+)
 def test_frames_of_any_kind_gain_the_member_alone(frames, place):
     whole = [
         {place.inside: fields} if place.inside else fields
