@@ -4,15 +4,11 @@ One TOML file and TOLLBRIDGE_* variables; a variable wins over the file, the com
 Must not know what a setting does. Values never appear in messages: a URL may hold a password.
 """
 
-import difflib
 import os
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -21,8 +17,24 @@ from pydantic_settings import (
 )
 
 from tollbridge.core.money import parse_usd
+from tollbridge.core.settings_file import (
+    ENV_PREFIX,
+    SettingsError,
+    env_name,
+    read_file,
+    refuse_unknown,
+    sentence_of,
+)
 
-ENV_PREFIX = "TOLLBRIDGE_"
+__all__ = [
+    "ENV_PREFIX",
+    "Settings",
+    "SettingsError",
+    "describe_settings",
+    "env_name",
+    "load_settings",
+]
+
 _FILE = "_file"
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
@@ -36,10 +48,6 @@ _KEEP_DAYS_MIN = 32
 _ENV_ONLY = frozenset({"keys"})
 
 _Seconds = Annotated[float, Field(gt=0, le=_DAY_S, allow_inf_nan=False)]
-
-
-class SettingsError(Exception):
-    """The settings cannot be used; the text has one line a fault and never a value."""
 
 
 class Settings(BaseSettings):
@@ -319,14 +327,15 @@ def load_settings(config_file: Path | None = None, **overrides: object) -> Setti
 
     Raises SettingsError with one line a fault.
     """
-    in_file = {} if config_file is None else _read_toml(config_file)
+    known = list(Settings.model_fields)
+    in_file = {} if config_file is None else read_file(config_file, known, _ENV_ONLY)
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
-    _refuse_unknown(given, "the command line")
+    refuse_unknown(given, "the command line", known)
     try:
         return Settings(**(given | {_FILE: in_file}))
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False, include_context=False)
-        lines = [_sentence(fault, given, in_file, config_file) for fault in faults]
+        lines = [sentence_of(fault, given, in_file, config_file) for fault in faults]
         raise SettingsError("\n".join(lines)) from None
 
 
@@ -338,62 +347,3 @@ def describe_settings() -> str:
         default = '""' if field.default == "" else field.default
         blocks.append(f"{where}\n    default {default}\n    {field.description}\n")
     return "\n".join(blocks)
-
-
-def env_name(name: str) -> str:
-    """Return the environment variable of a setting."""
-    return ENV_PREFIX + name.upper()
-
-
-def _read_toml(path: Path) -> dict[str, object]:
-    try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: is not TOML: {_position(error)}") from None
-    _refuse_unknown(table, str(path))
-    for name in sorted(_ENV_ONLY & table.keys()):
-        raise SettingsError(f"{path}: {name} is read from {env_name(name)} only, never from a file")
-    return table
-
-
-def _position(error: ValueError) -> str:
-    """Tell where a file is broken, not what stands there."""
-    return str(error).rpartition("(")[2].rstrip(")") if "(at " in str(error) else "not UTF-8"
-
-
-def _refuse_unknown(given: Mapping[str, object], origin: str) -> None:
-    known = list(Settings.model_fields)
-    lines = []
-    for name in given:
-        if name in Settings.model_fields:
-            continue
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]}?" if near else "; see serve --help-settings"
-        lines.append(f"{origin}: unknown setting {name}{hint}")
-    if lines:
-        raise SettingsError("\n".join(lines))
-
-
-def _sentence(
-    fault: ErrorDetails,
-    given: Mapping[str, object],
-    in_file: Mapping[str, object],
-    config_file: Path | None,
-) -> str:
-    reason = fault["msg"].removeprefix("Value error, ")
-    if not fault["loc"]:
-        return reason
-    name = str(fault["loc"][0])
-    variables = {variable.upper() for variable, value in os.environ.items() if value}
-    if name in given:
-        origin = "on the command line"
-    elif env_name(name) in variables:
-        origin = f"in {env_name(name)}"
-    elif name in in_file:
-        origin = f"in {config_file}"
-    else:
-        origin = "by default"
-    return f"{name} ({origin}): {reason}"
