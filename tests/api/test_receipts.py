@@ -6,14 +6,17 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from tests.services.shop import AUTO, DEMO, OTHERS, Shop
 from tollbridge.api.receipts import parts_text, time_text
 from tollbridge.billing.reversals import reverse
-from tollbridge.core.clock import new_tid
+from tollbridge.core.clock import new_tid, tid_ms
 from tollbridge.core.money import NANO, format_usd
 from tollbridge.protocols.usage import Usage
+from tollbridge.storage.ledger_tables import usage
 from tollbridge.storage.unit_of_work import working
+from tollbridge.storage.usage_floor import raise_usage_floor
 
 # 1000 x 2.50 + 200 x 0.25 + 301 x 10.00 dollars a million, times 0.15.
 USED = Usage(input=1000, cache_read=200, output=301, reasoning=100)
@@ -77,8 +80,10 @@ async def test_a_receipt_shows_its_arithmetic(each_shop: Shop):
              "amount": "0.00301"},
         ],
         "tier_above_tokens": None,
+        "service_tier": None,
         "subtotal": "0.00556",
         "multiplier": "0.15",
+        "multipliers": [{"of": "channel", "factor": "0.15"}],
         "cost": "0.000834",
         "adjustments": [],
         "charge": "0.000834",
@@ -155,6 +160,21 @@ async def test_a_running_call_is_not_settled_yet(each_shop: Shop):
     tid = await each_shop.reserve(NANO)
     assert "not settled yet" in await refused(each_shop, tid)
     assert "not settled" not in await refused(each_shop, tid, OTHERS)
+
+
+async def test_a_call_that_is_kept_no_longer_is_told_as_such(each_shop: Shop):
+    tid = await each_shop.settle(USED, charge=COST)
+    day_ms = 86_400_000
+    floor_ms = (tid_ms(tid) // day_ms + 1) * day_ms
+    async with working(each_shop.engine) as connection:
+        await raise_usage_floor(connection, floor_ms)
+    # What has not gone yet is shown.
+    assert (await each_shop.get(f"/v1/receipts/{tid}"))["tid"] == tid
+    async with working(each_shop.engine) as connection:
+        await connection.execute(delete(usage).where(usage.c.tid == tid))
+    gone = f"calls before {time_text(floor_ms)} are not kept any more"
+    assert gone in await refused(each_shop, tid)
+    assert "not kept" not in await refused(each_shop, "f" * 32)
 
 
 @pytest.mark.parametrize("tid", ["x", "0" * 31, "0" * 33, "A" * 32, "0" * 31 + "%00", "٣" * 32])
