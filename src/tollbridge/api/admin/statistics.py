@@ -3,6 +3,7 @@
 Must not know how figures are added up.
 """
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -124,6 +125,11 @@ async def show_statistics(
             found = await read_statistics(connection, question, now_ms())
     except Unanswerable as error:
         raise refused(error, "query") from None
+    # Thousands of rows must not keep the calls of this process waiting.
+    return await asyncio.to_thread(_shown, found)
+
+
+def _shown(found: Statistics) -> StatisticsAnswer:
     head = head_fields(found)
     return StatisticsAnswer(
         **{("from_" if name == "from" else name): value for name, value in head.items()},
