@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tollbridge.api.apply import apply
 from tollbridge.api.apply_users import UserWriter
 from tollbridge.billing.budgets import open_budget
-from tollbridge.catalog.file import parse_file
+from tollbridge.catalog.file import FileError, parse_file
 from tollbridge.core.periods import period_at
 from tollbridge.core.secrets import Secrets
 from tollbridge.identity.keys import KeyStore
@@ -77,6 +77,18 @@ async def test_a_user_is_bound_to_telegram_and_stays_so(engine: AsyncEngine, sec
     # What the file does not say is left as it is: users bind themselves.
     assert await lines(engine, secrets, file()) == ["nothing to change"]
     assert (await one(engine, select(users)))["telegram_id"] == 7
+
+
+async def test_a_telegram_account_is_one_users_alone(engine: AsyncEngine, secrets: Secrets):
+    both = '[[user]]\nemail = "{}"\ntelegram_id = {}\n'
+    await lines(engine, secrets, both.format("a@b.org", 77) + both.format("c@d.org", 78))
+    for taken in (both.format("new@b.org", 77), both.format("c@d.org", 77)):
+        with pytest.raises(FileError, match=r"^line 2: telegram_id .* another user's already"):
+            await lines(engine, secrets, "\n" + taken)
+    # Who keeps their own takes nobody's, and two users of one file cannot share one either.
+    assert await lines(engine, secrets, both.format("c@d.org", 78)) == ["nothing to change"]
+    with pytest.raises(FileError, match=r"^line 4: .* another user's already"):
+        await lines(engine, secrets, both.format("e@f.org", 79) + both.format("g@h.org", 79))
 
 
 async def test_what_a_user_wants_to_be_told_of_is_set_and_stays_so(

@@ -14,6 +14,7 @@ CANARY = "Zq9XyzCANARYabcdef123456"
     [
         f"sk-{CANARY}",
         f"sk-tb-{CANARY}",
+        f"tbp_{CANARY}",
         f"Authorization: Bearer {CANARY}",
         f"bearer {CANARY}",
         f"Basic {CANARY}==",
@@ -44,6 +45,7 @@ def test_credentials_are_masked(text):
         "Invalid URL (POST /v1/x) (did you mean /v1/messages?)",
         "why? because",
         "task-force and risk-free",
+        "tokens begin with tbp_ or tbp_…",
     ],
 )
 def test_plain_text_stays(text):
@@ -53,6 +55,7 @@ def test_plain_text_stays(text):
 def test_the_last_six_remain():
     assert mask_secrets("sk-tb-0123456789abcdef") == "…abcdef"
     assert mask_secrets("sk-12345678") == "…"
+    assert mask_secrets("tbp_0123456789abcdef") == "…abcdef"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from tollbridge.identity.users import (
     key_with_secret,
     keys_of,
     secret_columns,
+    user_with_telegram,
 )
 from tollbridge.storage.rows import differing, to_json
 from tollbridge.storage.user_alerts import LIMIT_KINDS, forget_marks
@@ -85,6 +86,8 @@ class UserWriter:
     async def match(self, plan: UserPlan) -> None:
         """Make one user, the credit of a new one, and the named keys as planned."""
         row = await find_user(self._connection, plan.email)
+        if plan.telegram_id is not None:
+            await self._refuse_bound(plan, plan.telegram_id, row)
         user_id = await self._add(plan) if row is None else await self._change(row, plan)
         existing = await keys_of(self._connection, user_id)
         for key in plan.keys:
@@ -194,6 +197,12 @@ class UserWriter:
         owner = await key_with_secret(self._connection, self._secrets, secret)
         if owner is not None and (row is None or owner["id"] != row["id"]):
             raise FileError(key.line, f"the secret of key {key.name} is another key's already")
+
+    async def _refuse_bound(self, plan: UserPlan, telegram_id: int, row: RowMapping | None) -> None:
+        owner = await user_with_telegram(self._connection, telegram_id)
+        if owner is not None and (row is None or owner["id"] != row["id"]):
+            reason = f"telegram_id of {plan.email} is another user's already"
+            raise FileError(plan.line, reason)
 
     def _key_columns(self, key: KeyPlan) -> dict[str, Any]:
         return {

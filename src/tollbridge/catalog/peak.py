@@ -60,6 +60,8 @@ class Peak:
         if not fields:
             return None
         try:
+            # A zone that this machine does not know is found here, not by the first call.
+            zone_of(fields["zone"])
             return cls(
                 minutes_of(fields["from"]),
                 minutes_of(fields["to"]),
@@ -67,7 +69,7 @@ class Peak:
                 fields["zone"],
                 Multiplier(fields["num"], fields["den"]),
             )
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, AttributeError):
             raise ValueError("stored peak hours are damaged") from None
 
 

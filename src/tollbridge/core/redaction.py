@@ -13,7 +13,7 @@ _WHOLE = 2 * _SHOWN
 # words after the opener (`Basic authentication`) stay readable.
 _CREDENTIALS = re.compile(
     r"(?P<lead>\b(?:bearer|basic)\s+)(?P<scheme>(?=[^\s\"',;]*\d)[^\s\"',;]{6,}|[^\s\"',;]{20,})"
-    r"|\b(?P<prefixed>(?:sk|pk|rk|sess)-[\w*.\-]{6,}|AIza[\w\-]{16,}|eyJ[\w\-]{10,}[\w.\-]*"
+    r"|\b(?P<prefixed>(?:sk|pk|rk|sess)-[\w*.\-]{6,}|tbp_\w{6,}|AIza[\w\-]{16,}|eyJ[\w\-]{10,}[\w.\-]*"
     r"|AKIA[0-9A-Z]{12,}|gh[opsu]_\w{16,}|xox[a-z]-[\w\-]{10,})",
     re.IGNORECASE,
 )

@@ -24,6 +24,12 @@ async def find_user(connection: AsyncConnection, email: str) -> RowMapping | Non
     return (await connection.execute(query)).mappings().one_or_none()
 
 
+async def user_with_telegram(connection: AsyncConnection, telegram_id: int) -> RowMapping | None:
+    """Return the user that a Telegram account belongs to, None when it is nobody's."""
+    query = select(users).where(users.c.telegram_id == telegram_id)
+    return (await connection.execute(query)).mappings().one_or_none()
+
+
 async def add_user(
     connection: AsyncConnection, user_id: int, email: str, at_ms: int, more: Mapping[str, Any]
 ) -> None:
