@@ -1,11 +1,14 @@
 """Proof that what was spent is counted once, whichever roll-ups have it, for the right caller."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tollbridge.storage.engine import open_engine
+from tollbridge.storage.migrate import migrate
 from tollbridge.storage.query_tables import ROLLUP_BINS, rollup
 from tollbridge.storage.rollup_marks import DAY, FIVE_MINUTES, HOUR
 from tollbridge.storage.spending_reads import DAY_MS, Spending, spent_by_model, spent_since
@@ -80,3 +83,34 @@ async def test_a_key_is_told_its_own(filled: AsyncEngine):
         async with reading(filled) as connection:
             assert await spent_since(connection, USER, KEY, since, NOW) == sums
             assert await spent_since(connection, 2, KEY, since, NOW) == 0
+
+
+async def test_only_the_users_own_rows_are_read(tmp_path: Path):
+    url = f"sqlite:///{tmp_path}/plan.db"
+    await migrate(url)
+    engine = open_engine(url)
+    plans: list[str] = []
+    try:
+        async with engine.connect() as connection:
+
+            def explain(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+                if statement.startswith("SELECT") and "rollup" in statement:
+                    plans.append(statement)
+                    given.append(parameters)
+
+            given: list[Any] = []
+            event.listen(engine.sync_engine, "before_cursor_execute", explain)
+            await spent_since(connection, USER, KEY, OLD, NOW)
+            await spent_by_model(connection, USER, None, range(OLD, NOW, DAY_MS), NOW)
+            event.remove(engine.sync_engine, "before_cursor_execute", explain)
+            assert len(plans) == 2
+            for statement, parameters in zip(plans, given, strict=True):
+                rows = await connection.exec_driver_sql(
+                    f"EXPLAIN QUERY PLAN {statement}", parameters
+                )
+                searches = [row[3] for row in rows if "rollup" in row[3]]
+                assert len(searches) == 2
+                by_user = "(user_id=? AND span=? AND start_ms>? AND start_ms<?)"
+                assert all(by_user in one for one in searches), searches
+    finally:
+        await engine.dispose()
