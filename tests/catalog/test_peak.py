@@ -139,7 +139,7 @@ def test_no_peak_is_stored_as_nothing():
     ],
 )
 def test_damage_is_a_value_error(text: str):
-    with pytest.raises(ValueError):  # noqa: PT011  # each damage has its own words
+    with pytest.raises(ValueError):  # each damage has its own words
         Peak.of_text(text)
 
 
