@@ -20,7 +20,7 @@ PRICE = Price(1, "m", Rates.filled({"input": 10**9, "output": 2 * 10**9}))
 
 
 def offer(name: str = "m", channel: Channel = CHANNEL) -> Offer:
-    return Offer(name, Model(1, name, 200_000, 32_000, PRICE), channel)
+    return Offer(name, Model(1, name, 200_000, 32_000, PRICE), channel, channel.multiplier)
 
 
 OFFERS = {name: offer(name) for name in ("a", "b", "c")}

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.catalog.sample import CHANNEL, ENVIRON, MODEL, SITE
-from tollbridge.catalog.factors import FACTOR_MAX, multiplier_of
+from tollbridge.catalog.factors import FACTOR_MAX, lasting_multiplier, multiplier_of
 from tollbridge.catalog.file import FileError, parse_file
 from tollbridge.catalog.peak import Peak
 from tollbridge.catalog.snapshot import Channel, Site, Snapshot
@@ -60,6 +60,13 @@ def test_what_applies(groups, peak, group, at_ms, whole, parts):
     else:
         values = {"channel": [3, 2], "group": [9, 10], "peak": [2, 1]}
         assert json.loads(text) == [[name, *values[name]] for name in parts]
+
+
+def test_what_lasts_is_without_the_hour():
+    one = channel(HALF_UP, MORNING)
+    view = catalogue(one, {"vip": LESS})
+    assert lasting_multiplier(view, one, "vip") == Multiplier(27, 20)
+    assert lasting_multiplier(view, one, "default") is one.multiplier
 
 
 thousandths = st.integers(1, FACTOR_MAX * 1_000).map(

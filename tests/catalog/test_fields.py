@@ -1,14 +1,19 @@
 """Proof that one field is read exactly or refused with its line, and never shown."""
 
 import tomllib
+from datetime import UTC, datetime, timedelta, timezone
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tollbridge.catalog.fields import Fields, FileError
 from tollbridge.catalog.lines import Lines
 from tollbridge.core.money import Multiplier
 
-KNOWN = ("text", "flag", "count", "sum", "factor", "names", "rows")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+KNOWN = ("text", "flag", "count", "sum", "factor", "names", "rows", "at")
 
 
 def fields(text: str) -> Fields:
@@ -56,3 +61,43 @@ def test_a_later_field_may_only_ask_for_nothing(given: str):
     fields("").later({"count": 0}, "later")
     with pytest.raises(FileError, match="line 1: count: later"):
         fields(f"count = {given}").later({"count": 0}, "later")
+
+
+@given(st.integers(-62_135_596_800_000 + 86_400_000, 253_402_300_799_999 - 86_400_000),
+       st.integers(-14 * 60, 14 * 60))  # fmt: skip
+def test_a_moment_is_read_to_the_millisecond(at_ms: int, offset: int):
+    zone = timezone(timedelta(minutes=offset))
+    moment = (EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone)
+    assert fields(f"at = {moment.isoformat()}").moment("at") == at_ms
+    assert fields(f'at = "{moment.isoformat()}"').moment("at") == at_ms
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["1", "true", '""', '"soon"', "2030-01-31", "00:00:00", "2030-01-31T00:00:00", '"2030-01-31"',
+     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", '["2030-01-31T00:00:00Z"]'],
+)  # fmt: skip
+def test_a_moment_has_an_offset(value: str):
+    with pytest.raises(FileError, match=r"^line 2: at must be a date-time with an offset"):
+        fields(f"\nat = {value}").moment("at")
+    with pytest.raises(FileError, match=r"^line 1: it needs at$"):
+        fields("").moment("at")
+
+
+@given(st.integers(1, 5_000))
+def test_a_factor_has_three_decimals_at_most(thousandths: int):
+    text = f"{thousandths // 1000}.{thousandths % 1000:03d}"
+    found = fields(f'factor = "{text}"').factor("factor", "1.0", highest=5)
+    assert Fraction(found.num, found.den) == Fraction(thousandths, 1000)
+    with pytest.raises(FileError, match="three decimals"):
+        fields(f'factor = "{text[:-1]}{int(text[-1]):d}1"').factor("factor", "1.0", highest=6)
+
+
+def test_a_factor_not_given_is_the_default():
+    assert fields("").factor("factor", "1.0", highest=5) == Multiplier(1, 1)
+
+
+@pytest.mark.parametrize("text", ["0", "0.000", "5.001", "6"])
+def test_a_factor_is_above_zero_and_bounded(text: str):
+    with pytest.raises(FileError, match="factor must be above 0 and at most 5"):
+        fields(f'factor = "{text}"').factor("factor", "1.0", highest=5)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollbridge.catalog.peak import Peak
 from tollbridge.catalog.prices import Price, Rates
 from tollbridge.catalog.snapshot import Account, Channel, Model, Site, Snapshot, split_names
 from tollbridge.catalog.visibility import cheapest, is_sold, listed_models, open_channels, seller
@@ -67,6 +68,21 @@ def test_models_are_listed_once_with_the_first_of_equal_channels():
     view = snapshot(one, two)
     assert listed_models(view, [one, two], frozenset()) == {"a": two, "b": one}
     assert list(listed_models(view, [two, one], frozenset())) == ["a", "b"]
+
+
+def test_in_its_peak_hours_a_channel_is_dearer():
+    morning = Peak(540, 600, frozenset(range(7)), "UTC", Multiplier(2, 1))
+    even = replace(channel(1, ["a"]), multiplier=Multiplier(19, 10))
+    peaky = replace(channel(2, ["a"]), multiplier=Multiplier(12, 10), peak=morning)
+    nine, ten = 9 * 3_600_000, 10 * 3_600_000
+    assert cheapest([even, peaky], nine) is even
+    assert cheapest([even, peaky], ten) is peaky
+    # A list does not follow the clock: it names the hours beside the price.
+    assert cheapest([even, peaky]) is peaky
+    discounted = replace(peaky, peak=replace(morning, factor=Multiplier(1, 2)))
+    dear = replace(even, multiplier=Multiplier(1, 1))
+    assert cheapest([dear, discounted], nine) is discounted
+    assert cheapest([dear, discounted], ten) is dear
 
 
 def test_the_cheapest_channel_that_has_somebody_to_ask_sells():

@@ -134,6 +134,9 @@ def test_usage():
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 50}],
         "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": IMAGE_TOKENS}],
     }
+    # The vendor says it, though its own SDK has no such field.
+    told = json.loads(fake_gemini.unary(talk(tier="flex"), 1))
+    assert told["usageMetadata"]["serviceTier"] == "flex"
     assert "usageMetadata" not in whole(usage="none")
     assert whole(usage="null")["usageMetadata"] is None
     assert whole(usage="nonsense")["usageMetadata"]["promptTokenCount"] < 0

@@ -182,3 +182,9 @@ def test_what_is_missing():
     assert fake_messages.missing(read(max_tokens=None), counting=False).startswith("max_tokens")
     assert fake_messages.missing(read(max_tokens=None), counting=True) == ""
     assert json.loads(fake_messages.count(read(system="x" * 10)))["input_tokens"] > 10
+
+
+def test_the_tier_is_told_with_the_usage():
+    assert whole(tier="priority")["usage"]["service_tier"] == "priority"
+    assert "service_tier" not in whole()["usage"]
+    assert "usage" not in whole(tier="priority", usage="none")

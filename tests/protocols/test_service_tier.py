@@ -19,6 +19,8 @@ from tollbridge.protocols.usage import Usage
         ("auto", ""),
         ("standard", ""),
         ("ON_DEMAND", ""),
+        ("ON_DEMAND_FLEX", "flex"),
+        ("ON_DEMAND_PRIORITY", "priority"),
         ("PROVISIONED_THROUGHPUT", "provisioned_throughput"),
         (None, ""),
         (7, ""),

@@ -12,6 +12,7 @@ from tollbridge.api.model_pages import Query, cursor_page, token_page
 from tollbridge.api.model_prices import price_fields
 from tollbridge.catalog.snapshot import Channel, Model
 from tollbridge.core.errors import Surface
+from tollbridge.core.money import Multiplier
 
 # SDKs want a date here; the catalogue's view carries none.
 _CREATED_S = 1_735_689_600
@@ -22,11 +23,15 @@ _GENERATES = ("generateContent", "streamGenerateContent", "countTokens")
 
 
 class Offer(NamedTuple):
-    """A model under the name that a client writes, with the channel that its price is of."""
+    """A model under the name that a client writes, with the channel that its price is of.
+
+    `multiplier` is what the client pays there outside of peak hours.
+    """
 
     name: str
     model: Model
     channel: Channel
+    multiplier: Multiplier
 
 
 Offers = Mapping[str, Offer]
@@ -54,7 +59,7 @@ def _openai(offer: Offer) -> dict[str, Any]:
         "owned_by": offer.channel.platform,
         "context_length": model.context,
         "max_output_tokens": model.max_output,
-        **(price_fields(price, offer.channel.multiplier) if price else {}),
+        **(price_fields(price, offer.multiplier) if price else {}),
     }
 
 

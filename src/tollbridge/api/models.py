@@ -11,6 +11,7 @@ from tollbridge.api.answers import answer, family, services_of
 from tollbridge.api.caller import Caller
 from tollbridge.api.model_shapes import Offer, listed, shown
 from tollbridge.billing.pricing import is_priced
+from tollbridge.catalog.factors import lasting_multiplier
 from tollbridge.catalog.snapshot import Channel, Snapshot
 from tollbridge.catalog.visibility import listed_models, open_channels, seller
 from tollbridge.core.errors import ApiError, Kind
@@ -53,7 +54,7 @@ async def retrieve_model(request: Request, model: str, key: Caller) -> Response:
     channels = _channels(snapshot, key)
     if not key.models or model in key.models:
         channel = seller(snapshot, channels, model)
-        offer = _offer(snapshot, model, channel) if channel else None
+        offer = _offer(snapshot, model, channel, key) if channel else None
         if offer:
             return answer(shown(family(request), offer))
     nearest = ", ".join(snapshot.nearest(model, _offers(snapshot, channels, key)))
@@ -74,12 +75,14 @@ def _channels(snapshot: Snapshot, key: KeyRecord) -> list[Channel]:
 
 def _offers(snapshot: Snapshot, channels: list[Channel], key: KeyRecord) -> dict[str, Offer]:
     found = listed_models(snapshot, channels, key.models)
-    offers = (_offer(snapshot, name, channel) for name, channel in found.items())
+    offers = (_offer(snapshot, name, channel, key) for name, channel in found.items())
     return {offer.name: offer for offer in offers if offer}
 
 
-def _offer(snapshot: Snapshot, name: str, channel: Channel) -> Offer | None:
+def _offer(snapshot: Snapshot, name: str, channel: Channel, key: KeyRecord) -> Offer | None:
     """Return the offer if its price asks for anything at all: calls at no price are refused."""
     model = snapshot.model(name)
     priced = model is not None and model.price is not None and is_priced(model.price)
-    return Offer(name, model, channel) if model and priced else None
+    if not (model and priced):
+        return None
+    return Offer(name, model, channel, lasting_multiplier(snapshot, channel, key.user_group))

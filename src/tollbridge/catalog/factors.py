@@ -27,8 +27,19 @@ def multiplier_of(
         parts.append(("group", of_group))
     if of_peak is not None:
         parts.append(("peak", of_peak))
-    whole = Fraction(1)
-    for _, part in parts:
-        whole *= Fraction(part.num, part.den)
+    whole = _product(*(part for _, part in parts))
     text = json.dumps([[name, part.num, part.den] for name, part in parts], separators=(",", ":"))
-    return Multiplier(whole.numerator, whole.denominator), text
+    return whole, text
+
+
+def lasting_multiplier(snapshot: Snapshot, channel: Channel, group: str) -> Multiplier:
+    """Return the multiplier of a channel's calls outside of its peak hours."""
+    of_group = snapshot.groups.get(group)
+    return channel.multiplier if of_group is None else _product(channel.multiplier, of_group)
+
+
+def _product(*factors: Multiplier) -> Multiplier:
+    whole = Fraction(1)
+    for factor in factors:
+        whole *= Fraction(factor.num, factor.den)
+    return Multiplier(whole.numerator, whole.denominator)

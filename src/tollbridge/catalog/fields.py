@@ -137,10 +137,11 @@ class Fields:
             moment = datetime.fromisoformat(given) if isinstance(given, str) else given
         except ValueError:
             moment = None
-        if not isinstance(moment, datetime) or moment.tzinfo is None:
+        at_ms = _in_utc(moment) if isinstance(moment, datetime) else None
+        if at_ms is None:
             reason = f"{name} must be a date-time with an offset, like 2030-01-31T00:00:00Z"
             raise self.error(name, reason)
-        return timegm(moment.utctimetuple()) * 1000
+        return at_ms
 
     def texts(self, name: str, default: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return a list of different non-empty strings; required when there is no default."""
@@ -180,6 +181,16 @@ class Fields:
             value = self._table.get(name, nothing)
             if value != nothing or type(value) is not type(nothing):
                 raise self.error(name, f"{name}: {reason}")
+
+
+def _in_utc(moment: datetime) -> int | None:
+    """Return milliseconds since 1970; None without an offset, or where it leads out of all years."""
+    if moment.tzinfo is None:
+        return None
+    try:
+        return timegm(moment.utctimetuple()) * 1000 + moment.microsecond // 1000
+    except OverflowError:
+        return None
 
 
 def _meant(name: str, known: Collection[str]) -> str:

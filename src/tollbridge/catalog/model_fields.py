@@ -15,6 +15,7 @@ from tollbridge.catalog.plan import (
 )
 from tollbridge.protocols.abilities import EFFORTS
 from tollbridge.protocols.endpoints import can_be_sold, is_endpoint
+from tollbridge.protocols.service_tier import tier_name
 from tollbridge.protocols.usage import TOKEN_BUCKETS
 
 ITEMS = ("request", "second", "character", "web_search")
@@ -58,16 +59,16 @@ def read_model(fields: Fields) -> ModelPlan:
 def _later(fields: Fields) -> tuple[LaterPlan, ...]:
     """Read the prices that follow, each from its moment on."""
     rows = fields.tables("price", ("from", *_PRICE_FIELDS), what="a later price")
-    plans = []
+    plans: dict[int, LaterPlan] = {}
     for row in rows:
         price = read_price(row)
         if price is None:
             raise row.error("", "a later price must price something")
-        plans.append(LaterPlan(row.moment("from"), price))
-    plans.sort(key=lambda plan: plan.from_ms)
-    if len({plan.from_ms for plan in plans}) != len(plans):
-        raise fields.error("price", "two later prices begin at the same moment")
-    return tuple(plans)
+        from_ms = row.moment("from")
+        if from_ms in plans:
+            raise row.error("from", "two later prices begin at the same moment")
+        plans[from_ms] = LaterPlan(from_ms, price)
+    return tuple(plans[from_ms] for from_ms in sorted(plans))
 
 
 def _efforts(fields: Fields) -> tuple[str, ...]:
@@ -140,6 +141,9 @@ def _service(row: Fields, base: Collection[str]) -> ServicePlan:
     name = row.text("name", longest=_SERVICE_MAX)
     if _SERVICE.fullmatch(name) is None:
         raise row.error("name", "a service tier is named in lower case, like flex or priority")
+    if tier_name(name) != name:
+        reason = f"no answer is of a service tier {name}: the usual one has the model's own prices"
+        raise row.error("name", reason)
     rates = _rates(row)
     for bucket in base:
         if bucket not in rates:

@@ -51,12 +51,21 @@ def seller(snapshot: Snapshot, channels: Iterable[Channel], name: str) -> Channe
     return cheapest(selling) if selling else None
 
 
-def cheapest(channels: Sequence[Channel]) -> Channel:
+def cheapest(channels: Sequence[Channel], at_ms: int | None = None) -> Channel:
     """Return the channel that a call goes to when several could take it: the cheapest with somebody
     to ask, the first of equals. ValueError when there are none.
+
+    At a moment, in milliseconds since 1970, peak hours count; without one they do not.
     """
     staffed = [channel for channel in channels if channel.accounts] or channels
-    return min(staffed, key=lambda one: Fraction(one.multiplier.num, one.multiplier.den))
+    return min(staffed, key=lambda one: _factor(one, at_ms))
+
+
+def _factor(channel: Channel, at_ms: int | None) -> Fraction:
+    factor, peak = Fraction(channel.multiplier.num, channel.multiplier.den), channel.peak
+    if at_ms is None or peak is None or not peak.covers(at_ms):
+        return factor
+    return factor * Fraction(peak.factor.num, peak.factor.den)
 
 
 def is_sold(snapshot: Snapshot, channel: Channel, name: str) -> bool:

@@ -260,6 +260,8 @@ def _usage(talk: Talk) -> dict[str, Any] | None:
         usage["cachedContentTokenCount"] = counts.cached
     if script.tool_prompt_tokens:
         usage["toolUsePromptTokenCount"] = script.tool_prompt_tokens
+    if script.tier is not None:
+        usage["serviceTier"] = script.tier
     if script.usage == "no_details":
         return usage
     usage["promptTokensDetails"] = [{"modality": "TEXT", "tokenCount": counts.prompt}]

@@ -104,6 +104,8 @@ def unary(talk: Talk, stop: list[str] | None) -> bytes:
     whole = {**_start(talk), "content": _blocks(talk), **_end(talk, stop)}
     if talk.tells_usage:
         whole["usage"] = _usage(talk)
+        if talk.script.tier is not None and whole["usage"] is not None:
+            whole["usage"]["service_tier"] = talk.script.tier
     if talk.script.pad_bytes:
         return _encode(whole) + b" " * talk.script.pad_bytes
     return _encode(whole)

@@ -21,7 +21,8 @@ def tier_name(said: object) -> str:
     """Return the tier that an answer names, "" for the usual one and for what is no name."""
     if not isinstance(said, str):
         return ""
-    name = said.lower()
+    # Traffic types of Gemini say the tier behind the way of paying.
+    name = said.lower().removeprefix("on_demand_")
     return "" if name in _USUAL or _NAME.fullmatch(name) is None else name
 
 

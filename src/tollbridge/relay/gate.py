@@ -196,7 +196,7 @@ def _offer(call: Call, may_serve: MayServe | None = None) -> tuple[Channel, Mode
     ]
     if may_serve is not None and len(welcoming) > 1:
         welcoming = [channel for channel in welcoming if may_serve(call, channel)] or welcoming
-    return cheapest(welcoming or speaking), model
+    return cheapest(welcoming or speaking, call.at_ms), model
 
 
 def _welcomes(call: Call, channel: Channel) -> bool:
