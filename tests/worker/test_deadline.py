@@ -1,9 +1,16 @@
 """Proof that work ends at its deadline, or is left behind, and never keeps anybody."""
 
 import asyncio
+import random
+import sqlite3
+from contextlib import closing
 
 import pytest
+from sqlalchemy import text
 
+from tollbridge.storage.engine import open_engine
+from tollbridge.storage.migrate import migrate
+from tollbridge.storage.unit_of_work import working
 from tollbridge.worker.deadline import DeadlinePassed, within
 
 
@@ -78,3 +85,27 @@ async def test_who_waits_may_be_cancelled_and_takes_the_work_along():
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert ended == [True]
+
+
+async def _write_on(engine, number):
+    upsert = text(
+        "INSERT INTO site (key, value) VALUES (:key, 'x')"
+        " ON CONFLICT (key) DO UPDATE SET value = 'y' RETURNING key"
+    )
+    while True:
+        async with working(engine) as connection:
+            for line in range(20):
+                await connection.execute(upsert, {"key": f"{number}-{line}"})
+
+
+async def test_a_write_that_is_cut_short_leaves_no_lock_behind(tmp_path):
+    """Wherever it is cut: the statement under way would hold SQLite's lock until its cursor goes."""
+    url = f"sqlite:///{tmp_path}/t.db"
+    await migrate(url)
+    engine, chance = open_engine(url), random.Random(1)
+    for number in range(60):
+        with pytest.raises(DeadlinePassed):
+            await within(_write_on(engine, number), 0.005 + chance.random() * 0.03, "writing")
+        with closing(sqlite3.connect(tmp_path / "t.db", timeout=1, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+    await engine.dispose()

@@ -1,6 +1,7 @@
 """Owns the end of work that does not end by itself. Must not know what the work is."""
 
 import asyncio
+import gc
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -30,6 +31,10 @@ async def within(
         if late:
             await _cancel(task, name, grace_s)
     if late:
+        # A statement that was cut short keeps SQLite's write lock for as long as its cursor lives, and
+        # that lives in the dead task's traceback: the money writer must not wait for a collection.
+        del task, work
+        gc.collect()
         raise DeadlinePassed(name)
     return task.result()
 
