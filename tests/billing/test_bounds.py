@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.billing.price_strategies import QUALITIES, SIZES, multipliers, prices
+from tests.billing.price_strategies import QUALITIES, SERVICES, SIZES, multipliers, prices
 from tollbridge.billing.bounds import Ask, Bound, Unaffordable, bound, counted_cost, input_bound
 from tollbridge.billing.pricing import Unpriced, charge
 from tollbridge.catalog.prices import ImagePrice, Price, Rates
@@ -36,6 +36,7 @@ asks = st.builds(
     media_out=st.booleans(),
     searches=st.integers(min_value=0, max_value=3),
 )
+tiers_named = st.sampled_from(["", *SERVICES, "unheard-of"])
 money = st.integers(min_value=0, max_value=10**13)
 # Free money in thousandths of the least that the call needs: from exactly enough to plenty.
 wealth = st.integers(min_value=1_000, max_value=40_000)
@@ -169,7 +170,9 @@ def test_the_bound_is_true(
     own = ask.max_output if ask.limit is None else ask.limit
     limit = own if outcome.output_limit is None else outcome.output_limit
     assert 1 <= limit <= own
-    assert charge(within(data, ask, limit), price, multiplier) <= outcome.amount
+    # Whatever tier the answer names, asked for or not.
+    served = price.served(data.draw(tiers_named))
+    assert charge(within(data, ask, limit), served, multiplier) <= outcome.amount
 
 
 @given(asks, prices, multipliers, wealth)
@@ -247,9 +250,15 @@ def test_what_a_slice_covers_anyway_is_held_as_a_whole() -> None:
     assert held(small, 10**12) == Bound(SLICE, None, SLICE)
 
 
-@given(asks, prices, multipliers, st.integers(1, 5_000), st.integers(0, 10**6), money)
+@given(asks, prices, multipliers, st.integers(1, 5_000), st.integers(0, 10**6), money, tiers_named)
 def test_a_tariff_agrees_with_the_charge(
-    ask: Ask, price: Price, multiplier: Multiplier, slice_tokens: int, tokens: int, available: int
+    ask: Ask,
+    price: Price,
+    multiplier: Multiplier,
+    slice_tokens: int,
+    tokens: int,
+    available: int,
+    tier: str,
 ) -> None:
     sliced = msgspec.structs.replace(ask, slice_tokens=slice_tokens, media_out=False)
     outcome = bound(sliced, price, multiplier, available)
@@ -258,7 +267,8 @@ def test_a_tariff_agrees_with_the_charge(
     tariff = outcome.tariff
     assert outcome.amount <= available and outcome.output_limit is None
     used = Usage(input=ask.input_tokens, output=tokens)
-    assert min(charge(used, price, multiplier), tariff.worst) <= tariff.cost(tokens)
+    cost = charge(used, price.served(tier), multiplier)
+    assert min(cost, tariff.worst) <= tariff.cost(tokens)
     assert tariff.cost(tariff.tokens(outcome.amount)) <= outcome.amount <= tariff.worst
 
 

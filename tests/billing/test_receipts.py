@@ -1,9 +1,11 @@
 """Proof that every receipt recomputes to its charge, whatever the usage row says."""
 
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from tollbridge.billing.bill import Bill, Ending, usage_row
 from tollbridge.billing.pricing import MILLION, charge
 from tollbridge.billing.receipts import Receipt, receipt_of, usage_of
-from tollbridge.catalog.prices import ImagePrice, Price, Rates, Tier
+from tollbridge.catalog.prices import ImagePrice, Price, Rates, Service, Tier
 from tollbridge.core.money import Multiplier
 from tollbridge.protocols.usage import ImageCount, Usage
 from tollbridge.storage.ledger_items import USAGE_COLUMNS
@@ -180,3 +182,33 @@ def test_flags_and_counts_are_lists_of_what_is_there():
     assert receipt.flags == ("late", "clamped")
     assert receipt.counts == {"output": 5, "reasoning": 3}
     assert receipt_of(row(), PRICE).flags == ()
+
+
+FLEX = Rates.filled({"input": 1_250_000_000, "output": 5_000_000_000})
+SERVED = replace(PRICE, services=(Service("flex", FLEX, (Tier(2000, LOW),)),))
+
+
+@given(USAGES, MULTIPLIERS, st.sampled_from(["", "flex", "priority"]))
+def test_a_receipt_is_priced_by_the_tier_that_the_answer_named(
+    used: Usage, multiplier: Multiplier, tier: str
+):
+    used = msgspec.structs.replace(used, tier=tier)
+    cost = charge(used, SERVED.served(tier), multiplier)
+    receipt = receipt_of(row(used, charged=cost, multiplier=multiplier), SERVED)
+    check(receipt)
+    assert (receipt.cost, receipt.adjustments) == (cost, ())
+    assert receipt.service_tier == (tier or None)
+    above = 2000 if tier == "flex" else 1000
+    assert receipt.tier_above == (above if used.tokens_in() > above else None)
+
+
+def test_what_the_multiplier_is_made_of():
+    assert receipt_of(row(), PRICE).factors == (("channel", TENTH),)
+    # 3/2 x 9/10 x 2 = 27/10.
+    stored = row(multiplier=Multiplier(27, 10))
+    stored["factors"] = '[["channel",3,2],["group",9,10],["peak",2,1]]'
+    assert receipt_of(stored, PRICE).factors == (
+        ("channel", Multiplier(3, 2)),
+        ("group", Multiplier(9, 10)),
+        ("peak", Multiplier(2, 1)),
+    )

@@ -7,10 +7,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tests.catalog.sample import CHANNEL, ENVIRON, MODEL, SITE
 from tollbridge.catalog.channel_rows import match_channels
 from tollbridge.catalog.file import parse_file
+from tollbridge.catalog.groups import match_groups
 from tollbridge.catalog.loader import change_version, load_snapshot
 from tollbridge.catalog.model_rows import match_models
+from tollbridge.catalog.peak import Peak
 from tollbridge.catalog.site_rows import match_site
 from tollbridge.catalog.snapshot import Site, Snapshot
+from tollbridge.core.clock import now_ms
 from tollbridge.core.errors import Profile, Surface
 from tollbridge.core.money import Multiplier
 from tollbridge.core.secrets import Secrets, SecretsError
@@ -108,3 +111,68 @@ async def test_what_an_account_changes_of_its_calls(engine: AsyncEngine, secrets
     assert (first.headers, first.params_drop) == ({"x-a": "1"}, ("seed",))
     assert first.params == {"top_k": b"40", "a": b'[{"b":0.5}]'}
     assert not (second.headers or second.params or second.params_drop)
+
+
+SERVED = MODEL.replace("n_max = 4", 'n_max = 4\nservices = [{name = "flex", input = "1", '
+                       'cache_read = "0.1", output = "4"}]')  # fmt: skip
+NEXT = '[[model.price]]\nfrom = {}\ninput = "1"\noutput = "2"\n'
+
+
+async def test_the_price_of_now_is_loaded_and_when_the_next_one_begins(
+    engine: AsyncEngine, secrets: Secrets
+):
+    text = SITE + MODEL + NEXT.format("2001-01-01T00:00:00Z") + NEXT.format("2999-01-01T00:00:00Z")
+    plan = parse_file(text, ENVIRON)
+    async with writing(engine) as connection:
+        await match_models(connection, plan.models, at_ms=1, prune=False)
+    view = await load_snapshot(engine, secrets)
+    price = view.models["gpt-5.4"].price
+    assert price is not None
+    # The first has begun long ago; what it replaced is not in force any more.
+    assert (price.rates.input, price.tiers) == (1_000_000_000, ())
+    assert view.due_ms == 32_472_144_000_000
+    async with writing(engine) as connection:
+        again = parse_file(SITE + MODEL, ENVIRON).models
+        await match_models(connection, again, at_ms=now_ms(), prune=False)
+    view = await load_snapshot(engine, secrets)
+    price = view.models["gpt-5.4"].price
+    assert price is not None
+    assert (price.rates.input, view.due_ms) == (2_500_000_000, None)
+
+
+async def test_a_model_whose_first_price_is_to_come_has_none(engine: AsyncEngine, secrets: Secrets):
+    bare = '[[model]]\nname = "m"\ncontext = 10\nmax_output = 5\n'
+    plan = parse_file(bare + NEXT.format("2999-01-01T00:00:00Z"), ENVIRON)
+    async with writing(engine) as connection:
+        await match_models(connection, plan.models, at_ms=1, prune=False)
+    view = await load_snapshot(engine, secrets)
+    assert (view.models["m"].price, view.due_ms) == (None, 32_472_144_000_000)
+
+
+async def test_services_peak_hours_and_groups_arrive(engine: AsyncEngine, secrets: Secrets):
+    peak = 'peak = {from = "22:00", to = "06:30", zone = "Asia/Kolkata", factor = "1.5"}'
+    group = '[[group]]\nname = "vip"\nfactor = "0.9"\n'
+    plan = parse_file(
+        SITE + SERVED + CHANNEL.replace("rpm = 600", f"rpm = 600\n{peak}") + group, ENVIRON
+    )
+    async with writing(engine) as connection:
+        await match_models(connection, plan.models, at_ms=1, prune=False)
+        await match_channels(connection, secrets, plan.channels, at_ms=1, prune=False)
+        await match_groups(connection, plan.groups, prune=False)
+    view = await load_snapshot(engine, secrets)
+    always = frozenset(range(7))
+    expected = Peak(1_320, 390, always, "Asia/Kolkata", Multiplier(3, 2))
+    assert view.channels_by_name["main"].peak == expected
+    assert dict(view.groups) == {"vip": Multiplier(9, 10)}
+    price = view.models["gpt-5.4"].price
+    assert price is not None
+    assert (price.served("flex").rates.input, price.rates.input) == (10**9, 2_500_000_000)
+    assert price.served("flex").images == price.images
+
+
+async def test_damaged_peak_hours_are_no_catalogue(engine: AsyncEngine, secrets: Secrets):
+    await loaded(engine, secrets)
+    async with writing(engine) as connection:
+        await connection.execute(update(channels).values(peak='{"zone":"No/Where"}'))
+    with pytest.raises(ValueError, match="no such time zone"):
+        await load_snapshot(engine, secrets)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollbridge.catalog.prices import Price, Rates, Tier
+from tollbridge.catalog.prices import ImagePrice, Price, Rates, Service, Tier
 from tollbridge.protocols.usage import TOKEN_BUCKETS
 
 RATES = Rates.filled({"input": 2, "output": 10})
@@ -60,3 +60,40 @@ def test_the_highest_tier_below_the_tokens_applies(thresholds: set[int], tokens:
     passed = [above for above in thresholds if tokens > above]
     expected = max(passed) + 100 if passed else RATES.input
     assert Price(1, "m", RATES, tiers).rates_for(tokens).input == expected
+
+
+FLEX, BATCH = Rates.filled({"input": 1, "output": 5}), Rates.filled({"input": 7, "output": 3})
+LONG = Tier(100, Rates.filled({"input": 4, "output": 20}))
+LONG_FLEX = Tier(50, Rates.filled({"input": 2, "output": 9}))
+SERVED = Price(
+    9, "m", RATES, (LONG,), request=5, second=6, character=7, web_search=8,
+    images=(ImagePrice("*", "*", 9),),
+    services=(Service("flex", FLEX, (LONG_FLEX,)), Service("batch", BATCH)),
+)  # fmt: skip
+
+
+def test_a_service_tier_has_rates_and_context_tiers_of_its_own():
+    flex, batch = SERVED.served("flex"), SERVED.served("batch")
+    assert [flex.rates_for(tokens) for tokens in (50, 51, 101)] == [
+        *(FLEX, LONG_FLEX.rates, LONG_FLEX.rates),
+    ]
+    # The model's own context tiers are no part of a service tier's price.
+    assert [batch.rates_for(tokens) for tokens in (50, 101)] == [BATCH, BATCH]
+
+
+def test_what_is_counted_apiece_costs_the_same_in_every_tier():
+    for name in ("flex", "batch"):
+        one = SERVED.served(name)
+        assert (one.request, one.second, one.character, one.web_search) == (5, 6, 7, 8)
+        assert (one.images, one.id, one.model) == (SERVED.images, 9, "m")
+
+
+@pytest.mark.parametrize("name", ["", "priority", "FLEX", "flex "])
+def test_a_tier_without_prices_costs_the_usual(name: str):
+    assert SERVED.served(name) is SERVED
+    # Who is served already is served the same again.
+    assert SERVED.served("flex").served("batch") is SERVED.served("flex")
+
+
+def test_every_rate_that_a_call_may_come_to_is_named():
+    assert list(SERVED.every_rates()) == [RATES, LONG.rates, FLEX, LONG_FLEX.rates, BATCH]

@@ -28,8 +28,8 @@ _PRICE_FIELDS = (*TOKEN_BUCKETS, *ITEMS, "tiers", "image", "services")
 _ENDPOINT_FIELDS = frozenset({"name", "context", "max_output", "request"})
 _TOKENS_MAX = 100_000_000
 _COUNT_MAX = 1_000_000
-# $100,000 a million tokens or an item: with the bounds on tokens and multipliers, no charge can
-# leave 64 bits.
+# $100,000 a million tokens or an item: with the bounds on tokens no list price of them can leave 64
+# bits. Where factors lead beyond, the call is refused as too large before anything is sent.
 _PRICE_MAX = 10**14
 _NAME_MAX = 256
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")

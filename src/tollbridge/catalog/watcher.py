@@ -1,8 +1,8 @@
 """Owns noticing that the control plane has changed: polls `change.version`, hands on snapshots.
 
 A change takes effect in < 1 s (contract.md) by polling alone; notices make it sooner. A price that
-begins or ends is a change without anybody changing anything. While the
-database is away the old snapshot stays.
+begins or ends is a change without anybody changing anything. While the database is away the old
+snapshot stays.
 """
 
 import asyncio
@@ -88,10 +88,13 @@ class Watcher:
                 self._report("")
 
     async def _pause(self) -> None:
+        # A price that begins is not waited for longer than it takes; one that could not be read is.
+        left_s = 0.0 if self._due_ms is None else (self._due_ms - now_ms()) / 1000
+        wait_s = min(left_s, self._poll_s) if left_s > 0 else self._poll_s
         if self._notices is None:
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(wait_s)
         else:
-            await self._notices.wait(self._poll_s)
+            await self._notices.wait(wait_s)
 
     async def _look(self) -> None:
         async with reading(self._engine) as connection:
