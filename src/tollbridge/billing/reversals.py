@@ -13,13 +13,14 @@ from sqlalchemy import RowMapping, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.billing.lots import add_lot
-from tollbridge.core.clock import new_id
+from tollbridge.core.clock import new_id, tid_ms
 from tollbridge.core.periods import period_at
 from tollbridge.core.telemetry import get_logger
 from tollbridge.storage.ledger_tables import hold, journal, purse, usage, usage_feed
 from tollbridge.storage.lot_days import REVERSAL
 from tollbridge.storage.purse_reads import budget_purse
 from tollbridge.storage.tables import api_keys
+from tollbridge.storage.usage_floor import usage_floor_ms
 
 FLAG: Final = "reversed"
 _log = get_logger(__name__)
@@ -47,6 +48,7 @@ class WhyNot(StrEnum):
 
     UNKNOWN = "the books know no such call"
     RUNNING = "the call is still running"
+    CLOSED = "the call's day is kept no longer"
     NOTHING_CHARGED = "the call was charged nothing"
 
 
@@ -77,7 +79,11 @@ async def reverse(
     Needs a writing transaction that has locked nothing yet. Raises NotReversible. `reason` and `by`
     (who does it) go to the log, not into the books.
     """
-    guards = await _locked_guards(connection, await _find(connection, tid))
+    found = await _find(connection, tid)
+    if tid_ms(tid) < await usage_floor_ms(connection):
+        # Its row is about to go, and statistics of its day are not made again.
+        raise NotReversible(WhyNot.CLOSED)
+    guards = await _locked_guards(connection, found)
     row = await _locked(connection, tid)
     before, charge = row["reversed"], row["charge"]
     if not (before or charge):

@@ -30,7 +30,7 @@ _TOKENS_MAX = 100_000_000
 _COUNT_MAX = 1_000_000
 # $100,000 a million tokens or an item: with the bounds on tokens no list price of them can leave 64
 # bits. Where factors lead beyond, the call is refused as too large before anything is sent.
-_PRICE_MAX = 10**14
+PRICE_MAX = 10**14
 _NAME_MAX = 256
 _SERVICE = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _SERVICE_MAX = 32
@@ -111,7 +111,7 @@ def _check_endpoint(fields: Fields, name: str) -> None:
 def read_price(fields: Fields) -> PricePlan | None:
     """Return what a table prices, None when it prices nothing; FileError."""
     rates = _rates(fields)
-    items = {name: price for name in ITEMS if (price := fields.money(name, _PRICE_MAX)) is not None}
+    items = {name: price for name in ITEMS if (price := fields.money(name, PRICE_MAX)) is not None}
     images = tuple(
         _image(row) for row in fields.tables("image", ("size", "quality", "price"), what="image")
     )
@@ -155,7 +155,7 @@ def _rates(fields: Fields) -> MappingProxyType[str, int]:
     rates = {
         name: price
         for name in TOKEN_BUCKETS
-        if (price := fields.money(name, _PRICE_MAX)) is not None
+        if (price := fields.money(name, PRICE_MAX)) is not None
     }
     if rates and not {"input", "output"} <= rates.keys():
         first = next(iter(rates))
@@ -184,7 +184,7 @@ def _tier(row: Fields, base: Collection[str]) -> TierPlan:
 
 
 def _image(row: Fields) -> ImagePlan:
-    price = row.money("price", _PRICE_MAX)
+    price = row.money("price", PRICE_MAX)
     if price is None:
         raise row.error("", "an image price needs price")
     return ImagePlan(row.text("size", "*"), row.text("quality", "*"), price)

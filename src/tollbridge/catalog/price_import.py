@@ -22,6 +22,7 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
+from tollbridge.catalog.model_fields import PRICE_MAX
 from tollbridge.catalog.plan import LaterPlan, PricePlan, ServicePlan, TierPlan
 from tollbridge.core.money import NANO
 
@@ -52,9 +53,6 @@ ITEMS: Final = {
 _TIERS: Final = ("service_tier", "processing")
 _USUAL: Final = "default"
 _ABOVE_MAX: Final = 100_000_000
-
-# What a configuration file may ask at most, so that a written file can be applied.
-_PRICE_MAX: Final = 10**14
 
 Say = Decimal | TieredPrices
 
@@ -209,7 +207,7 @@ def _nano(name: str, dollars: Decimal, pieces: int) -> int:
     nano = Fraction(dollars) * NANO / pieces
     if nano.denominator != 1:
         raise Unsayable(f"{name} {dollars} is no whole number of nano-dollars for one")
-    if not 0 <= nano <= _PRICE_MAX:
+    if not 0 <= nano <= PRICE_MAX:
         raise Unsayable(f"{name} {dollars} is outside of what a price may be")
     return int(nano)
 

@@ -16,6 +16,7 @@ from tollbridge.storage.query_tables import call_index, rollup_dirty, rollup_flo
 from tollbridge.storage.rollup_marks import DAY, first_tid, slot_at
 from tollbridge.storage.unit_of_work import reading, working
 from tollbridge.storage.usage_floor import raise_usage_floor, usage_floor_ms
+from tollbridge.storage.work_tables import sink_feed
 
 SQLITE_AT_ONCE: Final = 1000
 """The money writer needs the same write lock, so it never waits for more than so many rows."""
@@ -65,6 +66,8 @@ async def _is_behind(connection: AsyncConnection, floor_ms: int) -> bool:
         exists(select(rollup_dirty.c.span).where(rollup_dirty.c.start_ms < floor_ms)),
         exists(select(usage_feed.c.id).where(usage_feed.c.tid < tid)),
         exists(select(hold.c.tid).where(hold.c.tid < tid)),
+        # A sink that has been away for long is still to hear of them.
+        exists(select(sink_feed.c.id).where(sink_feed.c.tid < tid)),
     )
     return any((await connection.execute(select(*waits))).one())
 

@@ -68,4 +68,6 @@ def _refused(why: WhyNot) -> Problem:
         return not_found("such call")
     if why is WhyNot.RUNNING:
         return conflict("The call is still running; ask again when it is settled.")
+    if why is WhyNot.CLOSED:
+        return conflict("The call's day is kept no longer; give credit to its user instead.")
     return conflict("The call was charged nothing, so there is nothing to give back.")
