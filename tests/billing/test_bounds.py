@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.billing.price_strategies import QUALITIES, SERVICES, SIZES, multipliers, prices
 from tollbridge.billing.bounds import Ask, Bound, Unaffordable, bound, counted_cost, input_bound
 from tollbridge.billing.pricing import Unpriced, charge
-from tollbridge.catalog.prices import ImagePrice, Price, Rates
+from tollbridge.catalog.prices import ImagePrice, Price, Rates, Service, Tier
 from tollbridge.core.money import NANO, Multiplier
 from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.media_usage import Counted
@@ -121,6 +121,17 @@ def test_media_and_searches_are_bounded_at_their_own_prices() -> None:
     assert held(msgspec.structs.replace(own, media_in=True), NANO, price).amount == 310_002
     assert held(msgspec.structs.replace(own, media_out=True), NANO, price).amount == 150_002
     assert held(msgspec.structs.replace(own, searches=3), NANO, price).amount == 110_002 + 21
+
+
+def test_the_dearest_service_tier_is_held() -> None:
+    fast = Service("priority", Rates.filled({"input": 2 * NANO, "output": 15 * NANO}))
+    # Above 50 input tokens 3,000 and 20,000 nano-dollars a token.
+    long = Tier(50, Rates.filled({"input": 3 * NANO, "output": 20 * NANO}))
+    all_used = Usage(input=100, output=8_000)
+    for service in (fast, dataclasses.replace(fast, tiers=(long,))):
+        price = dataclasses.replace(PRICE, services=(service,))
+        worst = charge(all_used, price.served("priority"), ONE)
+        assert held(ASK, 10**12, price).amount == worst > WORST
 
 
 def test_a_model_without_output_gets_no_limit_written() -> None:

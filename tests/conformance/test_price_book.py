@@ -205,3 +205,23 @@ def test_a_later_price_begins_by_itself(shop: Shop):
     assert "nothing to change" in shop.gateway.apply(catalogue(shop.vendor.url, rows))
     flex = receipt_of(shop, ask(shop, "chat", name="coming-1", tier="flex"), "openai")
     assert (flex["service_tier"], nano(flex["charge"])) == ("flex", new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('factor = "0.9"', 'factor = "5.1"', "factor must be above 0 and at most 5"),
+        ('zone = "Asia/Kolkata"', 'zone = "Asia/Nowhere"', "zone: there is no such time zone"),
+        ('{name = "flex"', '{name = "standard"', "the usual one has the model's own prices"),
+        ("# later", "[[model.price]]\nfrom = 2031-01-01", "a later price must price something"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_line(shop: Shop, old: str, new: str, said: str):
+    text = catalogue(shop.vendor.url, "# later\n")
+    line = text[: text.index(old)].count("\n") + 1
+    file = shop.gateway.folder / "wrong.toml"
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    done = shop.gateway.run("apply", str(file))
+    assert done.returncode != 0
+    assert f"line {line}: " in done.stderr
+    assert said in done.stderr
