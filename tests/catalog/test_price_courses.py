@@ -128,7 +128,7 @@ async def check(connection: AsyncConnection, model_id: int, done: Sequence[Step]
 
 @pytest.mark.timeout(180)
 @settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -154,7 +154,7 @@ async def test_exactly_the_wanted_course_holds(engine: AsyncEngine, drawn: Seque
 
 @pytest.mark.timeout(120)
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
