@@ -80,6 +80,8 @@ class Fleet:
         self.database_lock = asyncio.Lock()
         self.redis_lock = asyncio.Lock()
         self._environ = {f"TOLLBRIDGE_{name}": value for name, value in environ.items()}
+        # Limits are to be seen at once; tests/relay/test_queue.py waits.
+        self._environ.setdefault("TOLLBRIDGE_QUEUE_WAIT_S", "0")
         self._environ["TOLLBRIDGE_KEY_FILE"] = str(folder / "tollbridge.keys")
         self._environ["TOLLBRIDGE_REDIS_URL"] = cache.url
 
