@@ -9,13 +9,14 @@ from pathlib import Path
 from time import time_ns
 
 import asyncpg
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Table, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bench.history import Part
 from tollbridge.storage.ledger_tables import usage
 from tollbridge.storage.partitions import create_partitions
-from tollbridge.storage.query_tables import call_index, rollup
+from tollbridge.storage.query_tables import call_index, rollup, rollup_view, rollup_view_floor
+from tollbridge.storage.rollup_views import SPANS_OF_VIEWS
 from tollbridge.storage.unit_of_work import working
 
 _INDEXED = (call_index, rollup)
@@ -38,6 +39,9 @@ async def load(engine: AsyncEngine, url: str, parts: Iterable[Part], days: int) 
         if postgres:
             await connection.execute(text("SET LOCAL maintenance_work_mem = '1GB'"))
         await connection.run_sync(_with_indexes)
+        # All views have been written.
+        spans = [{"span": span, "start_ms": 0} for span in SPANS_OF_VIEWS]
+        await connection.execute(insert(rollup_view_floor), spans)
     return count
 
 
@@ -101,4 +105,9 @@ async def _copied(url: str, parts: Iterable[Part]) -> int:
 
 
 def _tables(part: Part) -> tuple[tuple[Table, list[tuple[object, ...]]], ...]:
-    return (usage, part.usage), (call_index, part.index), (rollup, part.rollup)
+    return (
+        (usage, part.usage),
+        (call_index, part.index),
+        (rollup, part.rollup),
+        (rollup_view, part.view),
+    )

@@ -1,7 +1,8 @@
-"""Owns a generated history: usage rows, their index rows and their roll-ups, hour after hour. Pure.
+"""Owns a generated history: usage rows, their index rows, roll-ups and views of these. Pure.
 
-Roll-ups of hours and days are added up here while the calls are made; five minutes are left out, as
-they are of a database that has not been used for nine days. It must not know where rows go.
+It goes hour after hour. Roll-ups of hours and days are added up here while the calls are made; five
+minutes are left out, as they are of a database that has not been used for nine days. It must not
+know where rows go.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import Any
 from bench.crowd import Caller, Crowd
 from tollbridge.core.histogram import text_of
 from tollbridge.storage.rollup_marks import DAY, HOUR
+from tollbridge.storage.rollup_views import views_of
 
 DAYS = 400
 _HOUR_MS = HOUR * 1000
@@ -24,11 +26,21 @@ Row = tuple[Any, ...]
 
 @dataclass(slots=True)
 class Part:
-    """Some of a history, in the order of time, as rows of the three tables."""
+    """Some of a history, in the order of time, as rows of the four tables."""
 
     usage: list[Row] = field(default_factory=list)
     index: list[Row] = field(default_factory=list)
     rollup: list[Row] = field(default_factory=list)
+    view: list[Row] = field(default_factory=list)
+
+    def add(self, span: int, start_ms: int, sums: "Sums") -> None:
+        """Add a slot's roll-ups and views."""
+        rows = list(sums.rows(span, start_ms))
+        self.rollup += rows
+        self.view += [
+            (number, user, span, start_ms, *more)
+            for number, user, *more in views_of([row[2:] for row in rows])
+        ]
 
 
 class Sums:
@@ -88,8 +100,8 @@ def history(crowd: Crowd, calls: int, until_ms: int, days: int = DAYS) -> Iterat
             sums = Sums()
             sums.add(crowd, made)
             whole.merge(sums)
-            part.rollup += sums.rows(HOUR, start_ms)
-        part.rollup += whole.rows(DAY, first_ms + day * day_ms)
+            part.add(HOUR, start_ms, sums)
+        part.add(DAY, first_ms + day * day_ms, whole)
         yield part
 
 

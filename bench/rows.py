@@ -26,6 +26,7 @@ from tollbridge.storage.engine import open_engine
 from tollbridge.storage.migrate import migrate
 from tollbridge.storage.rollup_marks import DAY, HOUR, Slot, slot_at
 from tollbridge.storage.rollup_sums import from_smaller, from_usage, stored
+from tollbridge.storage.rollup_views import edits_of_views
 from tollbridge.storage.rollups import trim
 from tollbridge.storage.tables import api_keys, channels, users
 from tollbridge.storage.unit_of_work import reading, working
@@ -100,7 +101,9 @@ async def _wrong(engine: AsyncEngine, days: int) -> list[Slot]:
             )
             wrong += [
                 slot for slot, rows in pairs
-                if not rows or sorted(rows) != sorted(await stored(connection, slot))
+                if not rows
+                or sorted(rows) != sorted(await stored(connection, slot))
+                or any(await edits_of_views(connection, slot, rows, rows))
             ]  # fmt: skip
     return wrong
 

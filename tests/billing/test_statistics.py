@@ -28,13 +28,21 @@ from tollbridge.core.histogram import bin_of, percentile
 from tollbridge.core.outcomes import answered, client_fault
 from tollbridge.storage.call_index import index_chunk
 from tollbridge.storage.ledger_tables import usage, usage_feed
-from tollbridge.storage.query_tables import rollup, rollup_dirty, rollup_floor
+from tollbridge.storage.query_tables import (
+    rollup,
+    rollup_dirty,
+    rollup_floor,
+    rollup_view,
+    rollup_view_floor,
+)
+from tollbridge.storage.rollup_filling import fill_views
 from tollbridge.storage.rollups import FOREVER, begin, rebuild, recompute
 from tollbridge.storage.unit_of_work import reading, working
 
 __all__ = ["database_url", "engine"]
 
 _HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
+_VIEWS = (rollup_view, rollup_view_floor)
 # A zone, and a moment beside which calls are made: where its clocks change, or its midnight.
 CHANGES = [
     ("Europe/Berlin", datetime(2026, 3, 29, 1, tzinfo=UTC)),
@@ -60,6 +68,8 @@ _STEPS = st.lists(
         st.tuples(st.just("reverse"), st.integers(0, 12)),
         st.tuples(st.just("index")),
         st.tuples(st.just("work")),
+        # From then on views are read.
+        st.tuples(st.just("fill")),
     ),
     max_size=22,
 )
@@ -100,10 +110,13 @@ class _Calls:
     async def work(self) -> None:
         await recompute(self._engine, FOREVER)
 
+    async def fill(self) -> None:
+        await fill_views(self._engine)
+
 
 async def anew(engine: AsyncEngine) -> None:
     async with working(engine) as connection:
-        for table in (usage, usage_feed, rollup, rollup_dirty, rollup_floor):
+        for table in (*_VIEWS, usage, usage_feed, rollup, rollup_dirty, rollup_floor):
             await connection.execute(delete(table))
 
 

@@ -9,13 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.storage.usage_writer import make_calls
 from tollbridge.core.clock import tid_ms
-from tollbridge.core.histogram import bin_of, text_of
+from tollbridge.core.histogram import bin_of, counts_of, text_of
 from tollbridge.core.outcomes import answered, client_fault
 from tollbridge.protocols.usage import TOKEN_BUCKETS
 from tollbridge.storage.call_index import index_chunk
 from tollbridge.storage.ledger_tables import usage
-from tollbridge.storage.query_tables import rollup, rollup_floor
-from tollbridge.storage.rollup_marks import SPANS
+from tollbridge.storage.query_tables import ROLLUP_GROUP, rollup, rollup_floor, rollup_view
+from tollbridge.storage.rollup_marks import FIVE_MINUTES, SPANS
 from tollbridge.storage.rollup_sums import COLUMNS
 from tollbridge.storage.rollups import FOREVER, recompute
 from tollbridge.storage.unit_of_work import reading, working
@@ -106,3 +106,57 @@ def _sums(calls: list[dict[str, Any]]) -> tuple[Any, ...]:
         sums["images"] += sum(count for _, _, count in items.get("images", ()))
     numbers = (min(sums[name], LARGEST) for name in COLUMNS[5:-2])
     return (*numbers, text_of(first), text_of(total))
+
+
+# Which columns the rows of each view are told apart by.
+VIEWED = {
+    1: {"user_id", "status_class"},
+    2: {"user_id", "key_id", "status_class"},
+    3: {"user_id", "model", "status_class"},
+    4: {"channel_id", "status_class"},
+    5: {"channel_id", "model", "status_class"},
+}
+
+
+async def views_in_the_table(engine: AsyncEngine) -> Slots:
+    """Return the stored rows of views by slot."""
+    names = ("span", "start_ms", "view", *COLUMNS)
+    found: Slots = defaultdict(list)
+    async with reading(engine) as connection:
+        for span, start, *row in await connection.execute(
+            select(*(rollup_view.c[name] for name in names))
+        ):
+            found[span, start].append(tuple(row))
+    return {slot: sorted(rows) for slot, rows in found.items()}
+
+
+async def views_right(engine: AsyncEngine) -> bool:
+    """Tell whether views are what they must be of what is stored."""
+    return await views_in_the_table(engine) == views_by_hand(await in_the_table(engine))
+
+
+def views_by_hand(slots: Slots) -> Slots:
+    """Return what views must be, of what is stored of slots."""
+    found: Slots = {}
+    for (span, start), rows in slots.items():
+        if span == FIVE_MINUTES:
+            continue
+        groups: dict[Any, list[tuple[Any, ...]]] = defaultdict(list)
+        for row in rows:
+            for view, columns in VIEWED.items():
+                key = [
+                    value if name in columns else type(value)()
+                    for name, value in zip(ROLLUP_GROUP, row, strict=False)
+                ]
+                groups[view, *key].append(row)
+        found[span, start] = sorted(key + _added(members) for key, members in groups.items())
+    return found
+
+
+def _added(rows: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+    bins: list[Counter[int]] = [Counter(), Counter()]
+    for row in rows:
+        for counts, text in zip(bins, row[-2:], strict=True):
+            counts.update(counts_of(text))
+    numbers = (min(sum(row[at] for row in rows), LARGEST) for at in range(5, len(rows[0]) - 2))
+    return (*numbers, *map(text_of, bins))

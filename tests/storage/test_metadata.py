@@ -18,7 +18,7 @@ def test_every_plane_is_in_it():
         *("users", "channels", "accounts", "models", "prices", "api_keys", "site", "change"),
         *("purse", "hold", "usage", "usage_feed", "journal", "node", "ledger"),
         *("job", "lease", "alert", "call_index", "audit_mark", "audit_sum"),
-        *("rollup", "rollup_dirty", "rollup_floor"),
+        *("rollup", "rollup_dirty", "rollup_floor", "rollup_view", "rollup_view_floor"),
         *("account_tokens", "account_trouble", "access_tokens"),
         *("user_groups", "lot", "lot_use", "user_alert", "sink_feed"),
     }

@@ -88,4 +88,4 @@ def test_steps_form_one_line():
     script = ScriptDirectory.from_config(migration_config())
     assert len(script.get_heads()) == 1
     revisions = [step.revision for step in script.walk_revisions()]
-    assert revisions == ["0009", "0008", "0007", "0006", "0005", "0004", "0003", "0002", "0001"]
+    assert revisions == [f"{step:04}" for step in range(10, 0, -1)]

@@ -117,3 +117,14 @@ async def test_a_call_that_waits_is_not_in_the_figures(engine: AsyncEngine):
         await feed(connection, [tid_at(AT - 5), tid_at(AT - 1)])
     async with reading(engine) as connection:
         assert (await read_kept(connection, AT)).complete_until_ms == AT - 5
+
+
+async def test_a_day_of_an_hour_that_is_behind_is_behind_too(engine: AsyncEngine):
+    """It is marked only when the hour has been made, and lacks what the hour lacks."""
+    await begin(engine, AT)
+    async with working(engine) as connection:
+        late = {"span": HOUR, "start_ms": AT + _HOUR_MS, "mark": 1, "due_ms": 0}
+        await connection.execute(insert(rollup_dirty).values(late))
+    async with reading(engine) as connection:
+        kept = await read_kept(connection, AT)
+    assert kept.behind == {Slot(HOUR, AT + _HOUR_MS), Slot(DAY, AT)}

@@ -1,6 +1,5 @@
 """Proof that sums of pieces are those of their rows, found by an index, however large they are."""
 
-import json
 from typing import Any
 
 import pytest
@@ -16,6 +15,8 @@ from tollbridge.storage.rollup_cover import Piece
 from tollbridge.storage.rollup_marks import DAY, HOUR
 from tollbridge.storage.rollup_reads import (
     NUMBERS,
+    Asked,
+    given_pieces,
     read_charges,
     read_names,
     read_sums,
@@ -104,12 +105,13 @@ async def test_pieces_are_found_by_an_index(engine: AsyncEngine, only: dict[str,
     async with working(engine) as connection:
         await connection.execute(text("ANALYZE"))
     dialect = engine.dialect.name
-    query = sums_query(dialect, ("model",), only, [func.sum(rollup.c.charge)])
+    asked = Asked(("model",), only, ["charge"], lambda rows: [func.sum(rows.charge)])
+    query = sums_query(dialect, asked, None)
     words = "EXPLAIN QUERY PLAN" if dialect == "sqlite" else "EXPLAIN"
     explained = Explained(words, query)
     async with reading(engine) as connection:
         await module.keep_to_indexes(connection)
-        given = {"pieces": json.dumps([[0, DAY, 0, _DAY_MS]])}
+        given = {"pieces": given_pieces([(0, Piece(DAY, 0, _DAY_MS))], asked)}
         plan = " ".join(str(line) for line in await connection.execute(explained, given))
     assert {"sqlite": "SCAN rollup", "postgresql": "Seq Scan on rollup"}[dialect] not in plan
     by_user = {"sqlite": "start_ms=? AND user_id=?", "postgresql": "ix_rollup_user_id"}[dialect]

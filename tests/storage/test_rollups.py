@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.storage.rollup_oracle import by_hand, call, catch_up, in_the_table, tid_at
+from tests.storage.rollup_oracle import by_hand, call, catch_up, in_the_table, tid_at, views_right
 from tests.storage.usage_writer import feed, give_back, make_calls, recharge
 from tollbridge.core.clock import now_ms, tid_ms
 from tollbridge.core.periods import period_at
@@ -19,7 +19,7 @@ from tollbridge.storage import rollups as module
 from tollbridge.storage.call_index import index_chunk
 from tollbridge.storage.engine import open_engine
 from tollbridge.storage.ledger_tables import usage, usage_feed
-from tollbridge.storage.query_tables import rollup, rollup_dirty, rollup_floor
+from tollbridge.storage.query_tables import rollup, rollup_dirty, rollup_floor, rollup_view
 from tollbridge.storage.rollup_marks import DAY, FIVE_MINUTES, HOUR
 from tollbridge.storage.rollups import FOREVER, begin, rebuild, recompute, trim
 from tollbridge.storage.unit_of_work import reading, working
@@ -45,12 +45,13 @@ async def amount(engine: AsyncEngine, table) -> int:
 async def is_right(engine: AsyncEngine) -> None:
     assert await amount(engine, rollup_dirty) == 0
     assert await in_the_table(engine) == await by_hand(engine)
+    assert await views_right(engine)
 
 
 async def anew(engine: AsyncEngine) -> None:
     """Empty everything: what stays of an earlier example would be in the way."""
     async with working(engine) as connection:
-        for table in (usage, usage_feed, rollup, rollup_dirty, rollup_floor):
+        for table in (usage, usage_feed, rollup, rollup_view, rollup_dirty, rollup_floor):
             await connection.execute(delete(table))
 
 

@@ -24,7 +24,7 @@ from tollbridge.storage.rollup_marks import DAY
 from tollbridge.storage.rollups import begin
 from tollbridge.storage.saved_tables import known_revisions
 
-FROM = ["0002", "0003", "0004", "0005", "0006", "0007", "0008"]
+FROM = ["0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009"]
 _SCHEMAS = {
     "sqlite": "SELECT name || ' ' || COALESCE(sql, '') FROM sqlite_master ORDER BY 1",
     "postgresql": "SELECT table_name || ' ' || column_name || ' ' || data_type || ' '"

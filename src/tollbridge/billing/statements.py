@@ -207,9 +207,12 @@ async def _charges(
         for at, day in enumerate(days)
         for piece in _pieces(kept, day.start_ms, day.end_ms)
     ]
-    for at, group, calls, charge in await read_charges(connection, these, _BY, mine):
+    for at, _, calls, charge in await read_charges(connection, these, (), mine):
         charges.by_day[at] += charge
         charges.day_calls[at] += calls
+    # The month as a whole is made of larger slots: models are many, so their rows should be few.
+    whole = [(0, piece) for piece in _pieces(kept, days[0].start_ms, days[-1].end_ms)]
+    for _, group, calls, charge in await read_charges(connection, whole, _BY, mine):
         charges.by_model[group] += charge
         charges.model_calls[group] += calls
     return charges

@@ -72,13 +72,15 @@ def bin_sql(column: str) -> str:
 
 def counts_of(text: str) -> Counter[int]:
     """Return the counts by bin of one text, or of several joined by commas."""
-    counts: Counter[int] = Counter()
+    # A plain one: a Counter takes twice as long for what it has not counted yet.
+    counts: dict[int, int] = {}
     # Texts made from single values repeat a lot: each distinct one is read once.
     for part, times in Counter(text.split(SEPARATOR)).items():
         if part:
             number, _, count = part.partition(":")
-            counts[int(number)] += int(count or 1) * times
-    return counts
+            bin_number = int(number)
+            counts[bin_number] = counts.get(bin_number, 0) + int(count or 1) * times
+    return Counter(counts)
 
 
 def text_of(counts: Mapping[int, int]) -> str:

@@ -78,6 +78,35 @@ rollup = Table(
     sqlite_with_rowid=False,
 )
 
+# The same sums of hours and days by fewer columns: `view` tells which (storage/rollup_views.py), and
+# what it leaves out is 0 or ''. A user's rows of one view and span lie side by side, in order of time.
+rollup_view = Table(
+    "rollup_view",
+    metadata,
+    Column("view", Integer, primary_key=True),
+    Column("user_id", BigInteger, primary_key=True),
+    Column("span", Integer, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("key_id", BigInteger, primary_key=True),
+    Column("channel_id", BigInteger, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("status_class", Integer, primary_key=True),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in (*ROLLUP_COUNTS, *ROLLUP_SUMS, *ROLLUP_ITEMS)
+    ),
+    *(Column(name, Text, nullable=False) for name in ROLLUP_BINS),
+    sqlite_with_rowid=False,
+)
+
+# Slots of a span that begin before this have no rows in views yet; without a row here none has.
+rollup_view_floor = Table(
+    "rollup_view_floor",
+    metadata,
+    Column("span", Integer, primary_key=True, autoincrement=False),
+    Column("start_ms", BigInteger, nullable=False),
+)
+
 # Slots whose rows may be behind what they are made from. `mark` is another number each time.
 rollup_dirty = Table(
     "rollup_dirty",

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tollbridge.core.clock import tid_ms
 from tollbridge.storage.ledger_tables import usage_feed
 from tollbridge.storage.query_tables import rollup_dirty, rollup_floor
-from tollbridge.storage.rollup_marks import DAY, FIVE_MINUTES, HOUR, Slot
+from tollbridge.storage.rollup_marks import DAY, FIVE_MINUTES, HOUR, Slot, slot_at
 
 _SMALLER: Final = {DAY: HOUR, HOUR: FIVE_MINUTES}
 
@@ -116,7 +116,10 @@ async def read_kept(connection: AsyncConnection, now_ms: int) -> Kept:
     begun = await connection.execute(select(rollup_floor.c.span, rollup_floor.c.start_ms))
     floors: dict[int, int] = dict(begun.all())
     marks = await connection.execute(select(rollup_dirty.c.span, rollup_dirty.c.start_ms))
-    behind = frozenset(Slot(span, start) for span, start in marks)
+    marked = {Slot(span, start) for span, start in marks}
+    # A day is marked only when its hour has been made: until then it lacks what the hour lacks.
+    days = {slot_at(DAY, slot.start_ms) for slot in marked if slot.span == HOUR}
+    behind = frozenset(marked | days)
     fed = (await connection.execute(select(func.min(usage_feed.c.tid)))).scalar()
     late = [slot.start_ms for slot in behind if _is_stale(slot, floors)]
     waiting = [] if fed is None else [tid_ms(fed)]

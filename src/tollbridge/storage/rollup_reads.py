@@ -1,27 +1,33 @@
 """Owns the reading of roll-ups: what the calls of some slots came to, by whatever they are grouped.
 
-The database adds up; one row a group comes back. Must not know what the slots stand for.
+The database adds up; one row a group comes back. The smallest view that has what is asked for is
+read in place of the roll-ups. Must not know what the slots stand for.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
     BigInteger,
     ColumnElement,
     Integer,
     Select,
+    Table,
     bindparam,
     cast,
     column,
     func,
     literal_column,
     select,
+    true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 from tollbridge.core.histogram import SEPARATOR
 from tollbridge.storage.query_tables import (
@@ -30,9 +36,17 @@ from tollbridge.storage.query_tables import (
     ROLLUP_ITEMS,
     ROLLUP_SUMS,
     rollup,
+    rollup_view,
 )
 from tollbridge.storage.rollup_cover import Piece
 from tollbridge.storage.rollup_marks import SPANS
+from tollbridge.storage.rollup_views import (
+    EVERYBODY,
+    SPANS_OF_VIEWS,
+    View,
+    view_floors,
+    view_for,
+)
 from tollbridge.storage.tables import api_keys, channels, users
 
 NUMBERS: Final = (*ROLLUP_COUNTS, *ROLLUP_SUMS, *ROLLUP_ITEMS)
@@ -40,6 +54,28 @@ NUMBERS: Final = (*ROLLUP_COUNTS, *ROLLUP_SUMS, *ROLLUP_ITEMS)
 _HALF = 32
 _LOW = (1 << _HALF) - 1
 _MONEY = ("calls", "charge")
+# What is given of a piece.
+_FIELDS = {
+    "bucket": Integer,
+    "span": Integer,
+    "start_ms": BigInteger,
+    "end_ms": BigInteger,
+    "user_id": BigInteger,
+    "view": Integer,
+}
+
+
+Columns = ReadOnlyColumnCollection[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of the rows of pieces: grouped by what, which of them, what of each, what in all."""
+
+    group: tuple[str, ...]
+    only: Mapping[str, int | str]
+    names: Sequence[str]
+    values: Callable[[Columns], Sequence[ColumnElement[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +104,14 @@ async def read_sums(
     `only` are values that columns of ROLLUP_GROUP must have. In order of bucket and group.
     """
     names = (*(f"{part}_{name}" for name in NUMBERS for part in ("high", "low")), *ROLLUP_BINS)
-    values: tuple[ColumnElement[Any], ...] = (
-        *(half for name in NUMBERS for half in _halves(rollup.c[name])),
-        *(func.aggregate_strings(rollup.c[name], SEPARATOR) for name in ROLLUP_BINS),
-    )
-    labelled = [value.label(name) for value, name in zip(values, names, strict=True)]
-    found = await _asked(connection, pieces, group, only, labelled, most)
+
+    def values(rows: Columns) -> list[ColumnElement[Any]]:
+        of: list[ColumnElement[Any]] = [half for name in NUMBERS for half in _halves(rows[name])]
+        of += [func.aggregate_strings(rows[name], SEPARATOR) for name in ROLLUP_BINS]
+        return [value.label(name) for value, name in zip(of, names, strict=True)]
+
+    asked = Asked(tuple(group), only, (*NUMBERS, *ROLLUP_BINS), values)
+    found = await _found(connection, pieces, asked, most)
     width = 1 + len(group)
     return [_sums(row[:width], row[width:]) for row in found]
 
@@ -85,8 +123,11 @@ async def read_charges(
     only: Mapping[str, int | str],
 ) -> list[tuple[int, tuple[Any, ...], int, int]]:
     """Return bucket, group, number of calls and net charge, which is all that a statement needs."""
-    halves = [half for name in _MONEY for half in _halves(rollup.c[name])]
-    found = await _asked(connection, pieces, group, only, halves, None)
+
+    def values(rows: Columns) -> list[ColumnElement[Any]]:
+        return [half for name in _MONEY for half in _halves(rows[name])]
+
+    found = await _found(connection, pieces, Asked(tuple(group), only, _MONEY, values), None)
     rows = []
     for row in found:
         *which, calls_high, calls_low, high, low = row
@@ -95,23 +136,53 @@ async def read_charges(
     return rows
 
 
-async def _asked(
+async def _found(
     connection: AsyncConnection,
     pieces: Iterable[tuple[int, Piece]],
-    group: Sequence[str],
-    only: Mapping[str, int | str],
-    values: Sequence[ColumnElement[Any]],
+    asked: Asked,
     most: int | None,
 ) -> list[tuple[Any, ...]]:
-    if _by_slot(connection.dialect.name, only):
-        pieces = await _slots(connection, pieces)
-    given = json.dumps([(bucket, *piece) for bucket, piece in pieces])
+    wanted = list(pieces)
+    view = await _view_of(connection, wanted, asked)
+    rest = [one for one in wanted if view is None or one[1].span not in SPANS_OF_VIEWS]
+    viewed = [one for one in wanted if view and one[1].span in SPANS_OF_VIEWS]
+    if _by_slot(connection.dialect.name, asked.only):
+        rest = await _slots(connection, rest)
     await keep_to_indexes(connection)
-    query = sums_query(connection.dialect.name, group, only, values)
+    query = sums_query(connection.dialect.name, asked, view)
     if most is not None:
         query = query.limit(most)
-    found = await connection.execute(query, {"pieces": given})
-    return [tuple(row) for row in found]
+    given = {"pieces": given_pieces(rest, asked)}
+    if view is not None:
+        given["viewed"] = given_pieces(viewed, asked, view)
+    return [tuple(row) for row in await connection.execute(query, given)]
+
+
+async def _view_of(
+    connection: AsyncConnection, pieces: Iterable[tuple[int, Piece]], asked: Asked
+) -> View | None:
+    """Return the view that has all that is asked for; None too while it does not reach back so far."""
+    view = view_for(asked.group, asked.only)
+    if view is None:
+        return None
+    floors = await view_floors(connection)
+    there = all(
+        piece.span in floors and piece.start_ms >= floors[piece.span]
+        for _, piece in pieces
+        if piece.span in SPANS_OF_VIEWS
+    )
+    return view if there else None
+
+
+def given_pieces(
+    pieces: Iterable[tuple[int, Piece]], asked: Asked, view: View | None = None
+) -> str:
+    """Return pieces as a parameter of the question: JSON of lists of _FIELDS.
+
+    Whose rows they are stands in each of them, so that no database begins with the rows of a user.
+    """
+    whose = (asked.only.get("user_id", EVERYBODY), view.number if view else 0)
+    return json.dumps([(bucket, *piece, *whose) for bucket, piece in pieces])
 
 
 def _by_slot(dialect: str, only: Mapping[str, int | str]) -> bool:
@@ -150,48 +221,63 @@ async def keep_to_indexes(connection: AsyncConnection) -> None:
         await connection.execute(select(*(func.set_config(one, "off", True) for one in others)))
 
 
-def sums_query(
-    dialect: str,
-    group: Sequence[str],
-    only: Mapping[str, int | str],
-    values: Sequence[ColumnElement[Any]],
-) -> Select[Any]:
-    """Return the question, for the pieces in the parameter `pieces`: JSON of [bucket, *Piece]s.
+def sums_query(dialect: str, asked: Asked, view: View | None) -> Select[Any]:
+    """Return the question, for pieces as `given_pieces` writes them.
 
-    On SQLite, with a user among `only`, each piece is a single slot.
+    Those in the parameter `pieces` are read from the roll-ups, those in `viewed` from the view. On
+    SQLite, with a user asked for, each of `pieces` is a single slot.
     """
-    piece = _pieces(dialect)
-    mine = rollup.c.span == piece.c.span
-    if _by_slot(dialect, only):
-        mine &= rollup.c.start_ms == piece.c.start_ms
-    else:
-        mine &= rollup.c.start_ms >= piece.c.start_ms
-        mine &= rollup.c.start_ms < piece.c.end_ms
-    for name, value in only.items():
-        mine &= rollup.c[name] == value
-    which = (piece.c.bucket, *(rollup.c[name] for name in group))
+    piece, single = _pieces(dialect, "pieces"), _by_slot(dialect, asked.only)
+    mine = rollup.c.user_id == piece.c.user_id if "user_id" in asked.only else true()
+    parts = [_rows(asked, rollup, piece, mine, by_slot=single)]
+    if view is not None:
+        piece = _pieces(dialect, "viewed")
+        mine = (rollup_view.c.view == piece.c.view) & (rollup_view.c.user_id == piece.c.user_id)
+        parts.append(_rows(asked, rollup_view, piece, mine, by_slot=False))
+    part = (union_all(*parts) if view else parts[0]).subquery("part")
+    which: list[ColumnElement[Any]] = [part.c.bucket, *(part.c[name] for name in asked.group)]
     places: list[ColumnElement[Any]] = [
         literal_column(str(place + 1)) for place in range(len(which))
     ]
-    query = select(*which, *values).select_from(piece.join(rollup, mine))
-    return query.group_by(*which).order_by(*places)
+    return select(*which, *asked.values(part.c)).group_by(*which).order_by(*places)
 
 
-def _pieces(dialect: str) -> Any:
-    """Return the given pieces as a table: one parameter, however many they are."""
-    fields = ("bucket", "span", "start_ms", "end_ms")
-    if dialect == "postgresql":
-        given = func.jsonb_array_elements(cast(bindparam("pieces"), JSONB))
-        one = given.table_valued(column("value", JSONB), name="given")
-        parts = [one.c.value[place].astext for place in range(len(fields))]
+def _rows(
+    asked: Asked,
+    table: Table,
+    piece: CTE,
+    mine: ColumnElement[bool],
+    *,
+    by_slot: bool,
+) -> Select[Any]:
+    """Return the rows of pieces, with their buckets and all that is asked of them."""
+    if by_slot:
+        when = table.c.start_ms == piece.c.start_ms
     else:
-        one = func.json_each(bindparam("pieces")).table_valued("value", name="given")
-        parts = [func.json_extract(one.c.value, f"$[{place}]") for place in range(len(fields))]
-    types = (Integer, Integer, BigInteger, BigInteger)
+        when = (table.c.start_ms >= piece.c.start_ms) & (table.c.start_ms < piece.c.end_ms)
+    mine &= (table.c.span == piece.c.span) & when
+    for name, value in asked.only.items():
+        if name != "user_id":
+            mine &= table.c[name] == value
+    names = dict.fromkeys((*asked.group, *asked.names))
+    shown = (piece.c.bucket, *(table.c[name] for name in names))
+    return select(*shown).select_from(piece.join(table, mine))
+
+
+def _pieces(dialect: str, name: str) -> CTE:
+    """Return the pieces of a parameter as a table: one parameter, however many they are."""
+    if dialect == "postgresql":
+        given = func.jsonb_array_elements(cast(bindparam(name), JSONB))
+        one = given.table_valued(column("value", JSONB), name=f"given_{name}")
+        parts = [one.c.value[place].astext for place in range(len(_FIELDS))]
+    else:
+        one = func.json_each(bindparam(name)).table_valued("value", name=f"given_{name}")
+        parts = [func.json_extract(one.c.value, f"$[{place}]") for place in range(len(_FIELDS))]
     shown = [
-        cast(part, kind).label(name) for part, kind, name in zip(parts, types, fields, strict=True)
+        cast(part, kind).label(name)
+        for part, (name, kind) in zip(parts, _FIELDS.items(), strict=True)
     ]
-    return select(*shown).cte("piece").prefix_with("MATERIALIZED", dialect="postgresql")
+    return select(*shown).cte(f"piece_{name}").prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 def _halves(of: ColumnElement[int]) -> tuple[ColumnElement[int], ColumnElement[int]]:

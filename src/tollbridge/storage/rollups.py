@@ -1,8 +1,8 @@
 """Owns roll-ups: due slots are made anew from what they are made of, and old ones are removed.
 
 Five minutes come from usage rows, an hour from its five minutes, a day from its hours; from usage
-rows too where the smaller ones have been removed. A slot is always made as a whole, so late and
-repeated changes come out right. Why so: docs/decisions/0027-roll-ups.md. Must not know when it runs,
+rows too where the smaller ones have been removed. A slot is always made as a whole, with its views, so
+late and repeated changes come out right. Why so: docs/decisions/0027-roll-ups.md. Must not know when it runs,
 nor who reads.
 """
 
@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.core.clock import tid_ms
 from tollbridge.storage.ledger_tables import usage
-from tollbridge.storage.query_tables import ROLLUP_GROUP, rollup, rollup_floor
+from tollbridge.storage.query_tables import rollup, rollup_floor
 from tollbridge.storage.rollup_marks import (
     DAY,
     FIVE_MINUTES,
@@ -31,7 +31,15 @@ from tollbridge.storage.rollup_marks import (
     slot_at,
     standing_marks,
 )
-from tollbridge.storage.rollup_sums import COLUMNS, KEY, Row, from_smaller, from_usage, stored
+from tollbridge.storage.rollup_sums import Row, from_smaller, from_usage, stored
+from tollbridge.storage.rollup_views import (
+    SPANS_OF_VIEWS,
+    Edit,
+    apply,
+    differences,
+    edits_of_views,
+    remove_views_before,
+)
 from tollbridge.storage.unit_of_work import reading, working
 from tollbridge.storage.usage_floor import usage_floor_ms
 
@@ -54,16 +62,15 @@ _SMALLER = {HOUR: FIVE_MINUTES, DAY: HOUR}
 
 
 class _Change(NamedTuple):
-    """Some of what a slot lacks: keys that are gone, rows that are new or other than stored."""
+    """Some of what a slot lacks: rows that are gone, are new or are other than stored."""
 
     mark: Mark
-    gone: Sequence[Row]
-    rows: Sequence[Row]
+    edits: Sequence[Edit]
     is_last: bool
 
     @property
     def size(self) -> int:
-        return len(self.gone) + len(self.rows)
+        return len(self.edits)
 
     def raised(self, floors: Mapping[int, int]) -> Slot | None:
         """Return the larger slot that is behind once this is written."""
@@ -107,12 +114,12 @@ async def _changes(
 ) -> list[_Change]:
     slot = one.slot
     if _is_removed(slot, floors):
-        return [_Change(one, (), (), is_last=True)]
-    made = {row[:KEY]: row for row in await _made(connection, slot, floors)}
-    before = {row[:KEY]: row for row in await stored(connection, slot)}
-    gone = [key for key in before if key not in made]
-    rows = [row for key, row in made.items() if before.get(key) != row]
-    return list(_parts(one, gone, rows))
+        return [_Change(one, (), is_last=True)]
+    made, before = await _made(connection, slot, floors), await stored(connection, slot)
+    gone, rows = differences(rollup, slot, before, made)
+    gone_views, views = await edits_of_views(connection, slot, before, made)
+    # Views go before and come after what they are made of: whoever stops between finds them again.
+    return list(_parts(one, [*gone_views, *gone, *rows, *views]))
 
 
 async def _made(connection: AsyncConnection, slot: Slot, floors: Mapping[int, int]) -> list[Row]:
@@ -126,11 +133,10 @@ def _is_removed(slot: Slot, floors: Mapping[int, int]) -> bool:
     return slot.start_ms < floors.get(slot.span, 0)
 
 
-def _parts(one: Mark, gone: Sequence[Row], rows: Sequence[Row]) -> Iterator[_Change]:
+def _parts(one: Mark, edits: Sequence[Edit]) -> Iterator[_Change]:
     step = WRITTEN_AT_ONCE
-    for at in range(0, max(len(gone), len(rows), 1), step):
-        is_last = at + step >= max(len(gone), len(rows))
-        yield _Change(one, gone[at : at + step], rows[at : at + step], is_last)
+    for at in range(0, max(len(edits), 1), step):
+        yield _Change(one, edits[at : at + step], is_last=at + step >= len(edits))
 
 
 def _batches(changes: Iterable[_Change]) -> Iterator[list[_Change]]:
@@ -151,40 +157,9 @@ async def _write(
     """Write what still counts: a slot that was marked again since is left to its next turn."""
     standing = await standing_marks(connection, {change.mark for change in batch})
     batch = [change for change in batch if change.mark in standing]
-    await _remove(connection, batch)
-    await _put(connection, batch)
+    await apply(connection, (edit for change in batch for edit in change.edits))
     await mark(connection, filter(None, (change.raised(floors) for change in batch)))
     await remove_marks(connection, (change.mark for change in batch if change.is_last))
-
-
-async def _remove(connection: AsyncConnection, batch: Sequence[_Change]) -> None:
-    names = ("span", "start_ms", *ROLLUP_GROUP)
-    which = [
-        {f"its_{name}": value for name, value in zip(names, (*change.mark.slot, *key), strict=True)}
-        for change in batch
-        for key in change.gone
-    ]
-    if which:
-        same = (rollup.c[name] == bindparam(f"its_{name}") for name in names)
-        await connection.execute(delete(rollup).where(*same), which)
-
-
-async def _put(connection: AsyncConnection, batch: Sequence[_Change]) -> None:
-    names = ("span", "start_ms", *COLUMNS)
-    rows = [
-        dict(zip(names, (*change.mark.slot, *row), strict=True))
-        for change in batch
-        for row in change.rows
-    ]
-    if not rows:
-        return
-    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    query = upsert(rollup)
-    query = query.on_conflict_do_update(
-        index_elements=["span", "start_ms", *ROLLUP_GROUP],
-        set_={name: query.excluded[name] for name in COLUMNS[KEY:]},
-    )
-    await connection.execute(query, rows)
 
 
 async def begin(engine: AsyncEngine, now_ms: int) -> None:
@@ -240,6 +215,8 @@ async def trim(engine: AsyncEngine, now_ms: int) -> bool:
             upto = min(slot_at(_REMOVED_AT_ONCE[span], old).end_ms, floor)
             which = rollup.c.span == span, rollup.c.start_ms < upto
             async with working(engine) as connection:
+                if span in SPANS_OF_VIEWS:
+                    await remove_views_before(connection, span, upto)
                 await connection.execute(delete(rollup).where(*which))
     return any(old is not None for old in olds)
 

@@ -35,6 +35,8 @@ NOT_SAVED = frozenset(
         "call_index",
         "rollup_dirty",
         "rollup_floor",
+        "rollup_view",
+        "rollup_view_floor",
         "audit_mark",
         "audit_sum",
         "lease",
