@@ -29,7 +29,7 @@ _JOURNAL = ("id", "at_ms", "debit", "credit", "amount", "currency", "kind", "ref
 _PURSE = ("id", "kind", "owner_id", "available", "held")
 _NODE_FACTS: dict[str, Any] = {
     **dict.fromkeys(USAGE_COLUMNS, 0),
-    **dict.fromkeys(("error_kind", "items", "price_id")),
+    **dict.fromkeys(("error_kind", "items", "price_id", "service_tier", "factors")),
     "key_name": "production",
     "channel_name": "main",
     "account_id": 4,

@@ -80,9 +80,13 @@ async def test_with_a_limit(engine: AsyncEngine):
         balance = await read_balance(connection, wallet, KEY, limit, AT)
         of_key = KeyLimit(limit=100, remaining=70, reserved=20, spent=30)
         assert balance == Balance(470, 20, of_key, None)
-        assert await read_allowance(connection, wallet, KEY, limit, AT) == Allowance(70, 30)
+        assert await read_allowance(connection, wallet, KEY, limit, AT) == Allowance(
+            70, 30, own=True
+        )
         await spend(connection, 450, wallet)
-        assert await read_allowance(connection, wallet, KEY, limit, AT) == Allowance(20, 30)
+        assert await read_allowance(connection, wallet, KEY, limit, AT) == Allowance(
+            20, 30, own=True
+        )
 
 
 async def test_a_limit_lowered_below_what_was_spent(engine: AsyncEngine):
@@ -127,7 +131,7 @@ async def test_a_budget_before_its_purse_is_opened(engine: AsyncEngine):
         found = (await read_balance(connection, wallet, KEY, None, AT)).budget
         end = period_at("week", AT).end_ms
         assert found == KeyBudget("week", 60, remaining=60, reserved=0, spent=0, resets_ms=end)
-        assert await read_allowance(connection, wallet, KEY, None, AT) == Allowance(60, 0)
+        assert await read_allowance(connection, wallet, KEY, None, AT) == Allowance(60, 0, own=True)
 
 
 async def test_with_a_budget_alone(engine: AsyncEngine):
@@ -139,11 +143,17 @@ async def test_with_a_budget_alone(engine: AsyncEngine):
         found = await read_balance(connection, wallet, KEY, None, AT)
         of_key = KeyBudget("day", 60, remaining=35, reserved=10, spent=25, resets_ms=11 * DAY_MS)
         assert found == Balance(475, 10, None, of_key)
-        assert await read_allowance(connection, wallet, KEY, None, AT) == Allowance(35, 25)
+        assert await read_allowance(connection, wallet, KEY, None, AT) == Allowance(
+            35, 25, own=True
+        )
         tomorrow = AT + DAY_MS
-        assert await read_allowance(connection, wallet, KEY, None, tomorrow) == Allowance(60, 0)
+        assert await read_allowance(connection, wallet, KEY, None, tomorrow) == Allowance(
+            60, 0, own=True
+        )
         await spend(connection, 455, wallet)
-        assert await read_allowance(connection, wallet, KEY, None, AT) == Allowance(20, 25)
+        assert await read_allowance(connection, wallet, KEY, None, AT) == Allowance(
+            20, 25, own=True
+        )
 
 
 @pytest.mark.parametrize(("budget", "left"), [(60, 30), (200, 70)])
@@ -153,7 +163,7 @@ async def test_with_a_limit_and_a_budget(engine: AsyncEngine, budget: int, left:
         purse_id = await budgeted(connection, budget, limit=100)
         await spend(connection, 30, wallet, limit, purse_id)
         allowance = await read_allowance(connection, wallet, KEY, limit, AT)
-        assert allowance == Allowance(left, 30)
+        assert allowance == Allowance(left, 30, own=True)
         assert allowance.granted == left + 30
 
 
@@ -166,4 +176,4 @@ async def test_a_budget_lowered_below_what_was_spent(engine: AsyncEngine):
         await move_budget(connection, KEY, 10, period_at("day", AT))
         found = (await read_balance(connection, wallet, KEY, None, AT)).budget
         assert found == KeyBudget("day", 10, 0, 0, spent=30, resets_ms=11 * DAY_MS)
-        assert await read_allowance(connection, wallet, KEY, None, AT) == Allowance(0, 30)
+        assert await read_allowance(connection, wallet, KEY, None, AT) == Allowance(0, 30, own=True)

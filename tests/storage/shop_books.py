@@ -87,7 +87,7 @@ class Shop:
                 client_policy="any", groups='["*"]', rpm=0, tpm=0, concurrency=0,
                 proxy=SECRETS.seal("http://me:hush@proxy", f"channel:{channel}:proxy"),
                 enabled=bool(number), created_ms=self._first,
-                **self._new(requires_telegram=bool(number), peak='{"08:00-18:00": [3, 2]}'),
+                **self._new(requires_telegram=bool(number), peak='{"from":"08:00","to":"18:00","days":[0,4],"zone":"UTC","num":3,"den":2}'),
             )  # fmt: skip
             account = self._id()
             self._add(

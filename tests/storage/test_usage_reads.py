@@ -36,7 +36,7 @@ async def test_a_price_is_found_long_after_its_end(engine: AsyncEngine):
                  "prompt_max": 0, "text_max": 0, "enabled": False, "created_ms": 1}  # fmt: skip
         await connection.execute(insert(models).values(model))
         price = {"id": 5, "model_id": 1, "valid_from_ms": 1, "valid_to_ms": 2, "rates": "{}",
-                 "tiers": "[]", "items": "{}"}  # fmt: skip
+                 "tiers": "[]", "items": "{}", "services": "{}"}  # fmt: skip
         await connection.execute(insert(prices).values(price))
         found = await find_price(connection, 5)
         assert found is not None

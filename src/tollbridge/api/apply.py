@@ -59,9 +59,10 @@ async def apply(
     plan = parse_file(text, environ, known)
     _check_minted(plan, secrets)
     hashes = await _password_hashes(engine, plan)
-    at_ms = now_ms()
     async with writing(engine) as connection:
         await take_turns(connection, SEALING_TURN)
+        # Whoever was before us is in the past, also where prices begin.
+        at_ms = now_ms()
         lines = await match_site(connection, plan.site)
         lines += await match_models(connection, plan.models, at_ms=at_ms, prune=prune)
         lines += await match_channels(connection, secrets, plan.channels, at_ms=at_ms, prune=prune)

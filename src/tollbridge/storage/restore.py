@@ -5,13 +5,14 @@ new incarnation of the books: processes of the old one leave when they see it (m
 Must not know what becomes of calls that were running: `void` does.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from alembic import command
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.storage.archive import Archive, ArchiveError, Entry
@@ -30,6 +31,8 @@ from tollbridge.storage.saved_tables import (
 from tollbridge.storage.unit_of_work import reading
 
 _LOCK_PATIENCE = "30s"
+_LOCK_TRIES = 5
+_DEADLOCK = "40P01"
 # A fresh schema has rows of its own here; they are not data.
 _ALWAYS_FILLED = frozenset({"change", "ledger", "node"})
 # Whoever writes money or the control plane comes by one of these before it comes by purses.
@@ -140,10 +143,22 @@ async def _lock_out(connection: AsyncConnection) -> _Marks:
         await connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_PATIENCE}'"))
         first = [name for name in _LOCKED_FIRST if name in standing]
         ordered = [*first, *(name for name in standing if name not in first)]
-        for name in ordered:
-            table = quoted(_sync(connection), [name])
-            await connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        for left in reversed(range(_LOCK_TRIES)):
+            try:
+                # Letting go of all that was got so far, where somebody waits for it the other way round.
+                async with connection.begin_nested():
+                    await _lock(connection, ordered)
+                break
+            except DBAPIError as error:
+                if not left or getattr(error.orig, "sqlstate", None) != _DEADLOCK:
+                    raise
     return await connection.run_sync(_marks)
+
+
+async def _lock(connection: AsyncConnection, names: Sequence[str]) -> None:
+    for name in names:
+        table = quoted(_sync(connection), [name])
+        await connection.execute(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
 
 
 def _marks(connection: Connection) -> _Marks:
