@@ -25,6 +25,7 @@ TEXTS = (
     '{"json": [true]}', "\\u0000 is no NUL", "' OR 1=1 --", "x" * 64,
 )  # fmt: skip
 Rows = dict[str, list[dict[str, Any]]]
+_PEAK = '{"from":"08:00","to":"18:00","days":[0,4],"zone":"UTC","num":3,"den":2}'
 _ORDER = ("users", "channels", "accounts", "account_tokens", "models", "prices", "api_keys",
           "access_tokens", "user_groups", "user_alert", "site", "node", "purse", "hold", "usage",
           "sink_feed", "journal", "lot", "lot_use", "job", "alert", "lease")  # fmt: skip
@@ -87,7 +88,7 @@ class Shop:
                 client_policy="any", groups='["*"]', rpm=0, tpm=0, concurrency=0,
                 proxy=SECRETS.seal("http://me:hush@proxy", f"channel:{channel}:proxy"),
                 enabled=bool(number), created_ms=self._first,
-                **self._new(requires_telegram=bool(number), peak='{"from":"08:00","to":"18:00","days":[0,4],"zone":"UTC","num":3,"den":2}'),
+                **self._new(requires_telegram=bool(number), peak=_PEAK),
             )  # fmt: skip
             account = self._id()
             self._add(
