@@ -183,7 +183,13 @@ class Gateway:
     def _open_pool(self) -> Pool:
         """Make the pool, and the board that tells others of what is held in it."""
         clock = asyncio.get_running_loop().time
-        pool = Pool(clock, self._alarms.raise_, parks=self._settings.park_accounts)
+        settings = self._settings
+        pool = Pool(
+            clock,
+            self._alarms.raise_,
+            parks=settings.park_accounts,
+            retry_floor_per_s=settings.retry_floor_per_s,
+        )
         self._board = Board(
             self._engine,
             self._node.node_id,

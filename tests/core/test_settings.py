@@ -52,6 +52,7 @@ DEFAULTS = {
     "shutdown_grace_s": 60,
     "max_attempts": 3,
     "public_prices": True,
+    "retry_floor_per_s": 10,
     "park_accounts": True,
     "queue_wait_s": 8,
     "queue_user_calls": 64,

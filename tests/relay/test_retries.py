@@ -16,6 +16,11 @@ def test_a_small_channel_may_always_try_again():
     assert spent(RetryBudget(), 5.0) == FLOOR
 
 
+def test_the_floor_is_a_setting():
+    assert spent(RetryBudget(3), 5.0) == 3 * WINDOW_S
+    assert spent(RetryBudget(0), 5.0) == 0
+
+
 def test_a_large_one_may_for_a_fifth_of_its_calls():
     budget = RetryBudget()
     for number in range(10_000):

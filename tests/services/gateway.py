@@ -71,8 +71,13 @@ class Gateway:
         self.port = free_port()
         self.process: nursery.Child | subprocess.Popen[bytes] | None = None
         # One pretend vendor is told to fail in every way: the next test is to find it in good standing.
-        # Limits are to be seen at once; tests/faults/test_queue.py waits.
-        parked = {"TOLLBRIDGE_PARK_ACCOUNTS": "false", "TOLLBRIDGE_QUEUE_WAIT_S": "0"}
+        # Limits are to be seen at once (tests/relay/test_queue.py waits), and a test of nothing but
+        # faults must not meet the budget for second tries (tests/relay/test_choice.py does).
+        parked = {
+            "TOLLBRIDGE_PARK_ACCOUNTS": "false",
+            "TOLLBRIDGE_QUEUE_WAIT_S": "0",
+            "TOLLBRIDGE_RETRY_FLOOR_PER_S": "1000",
+        }
         self._environ = {**os.environ, **parked, **(environ or {})}
 
     @property

@@ -59,6 +59,8 @@ async def _serve(folder: Path, post: Post) -> None:
 
 def main() -> int:
     """Supervise until told to end; the exit status is as the command line's."""
+    # Whoever runs the suite may have it ignored, and then the supervisor leaves it so.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     folder, workers = Path(sys.argv[1]), int(sys.argv[2])
     configure_logging("info", "json")
     settings = Settings(database=f"sqlite:///{folder}/t.db", shutdown_grace_s=0.1)

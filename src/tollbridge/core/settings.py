@@ -146,6 +146,9 @@ class Settings(BaseSettings):
         268_435_456, ge=1024, le=1 << 40, description="Bodies of waiting calls in all, in bytes."
     )
     public_prices: bool = Field(True, description="Whether /api/pricing answers without a key.")
+    retry_floor_per_s: int = Field(
+        10, ge=0, le=100_000, description="Second tries always allowed to a channel, per second."
+    )
     park_accounts: bool = Field(
         True, description="Leave accounts that fail or are limited out for a while."
     )

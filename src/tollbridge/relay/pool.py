@@ -12,7 +12,7 @@ from tollbridge.notify.kinds import Kind
 from tollbridge.relay.effects import Effect, Trouble
 from tollbridge.relay.health import Health, Standing
 from tollbridge.relay.plan import Plan
-from tollbridge.relay.retries import RetryBudget
+from tollbridge.relay.retries import FLOOR_PER_S, RetryBudget
 
 _log = get_logger(__name__)
 # Worth an operator's attention: these do not pass by themselves in seconds.
@@ -30,14 +30,16 @@ class Pool:
         alarm: Callable[[Kind, str, str], None],
         *,
         parks: bool = True,
+        retry_floor_per_s: int = FLOOR_PER_S,
     ) -> None:
         """`clock` gives seconds that only rise; `alarm` tells operators without waiting.
 
-        Without `parks` nothing is ever held against an account.
+        Without `parks` nothing is ever held against an account. `retry_floor_per_s` second tries a
+        second are always allowed to a channel.
         """
         self._parks = parks
         self.health = Health(clock)
-        self.retries = RetryBudget()
+        self.retries = RetryBudget(retry_floor_per_s)
         self._plan = Plan()
         self._alarm = alarm
 

@@ -38,9 +38,11 @@ class _Window:
 class RetryBudget:
     """The budgets of all channels of a process. Times are seconds of a clock that only rises."""
 
-    __slots__ = ("_windows",)
+    __slots__ = ("_floor", "_windows")
 
-    def __init__(self) -> None:
+    def __init__(self, floor_per_s: int = FLOOR_PER_S) -> None:
+        """`floor_per_s` second tries a second are always allowed."""
+        self._floor = floor_per_s * WINDOW_S
         self._windows: dict[int, _Window] = {}
 
     def called(self, channel_id: int, now: float) -> None:
@@ -52,7 +54,7 @@ class RetryBudget:
     def may_retry(self, channel_id: int, now: float) -> bool:
         """Say whether one more try is within the budget, and count it if it is."""
         window = self._rolled(channel_id, int(now))
-        allowed = window.calls_in_all * SHARE_PERCENT // 100 + FLOOR_PER_S * WINDOW_S
+        allowed = window.calls_in_all * SHARE_PERCENT // 100 + self._floor
         if window.retries_in_all >= allowed:
             return False
         window.retries[window.at % WINDOW_S] += 1
