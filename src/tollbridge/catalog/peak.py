@@ -7,10 +7,10 @@ They may cross midnight; the day is then the one on which they began.
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
+from tollbridge.core import zones
 from tollbridge.core.money import Multiplier
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -73,12 +73,11 @@ class Peak:
             raise ValueError("stored peak hours are damaged") from None
 
 
-@lru_cache(maxsize=1_024)
 def zone_of(name: str) -> ZoneInfo:
     """Return a time zone by its IANA name; ValueError when there is none."""
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return zones.zone_of(name)
+    except ValueError:
         raise ValueError("there is no such time zone") from None
 
 

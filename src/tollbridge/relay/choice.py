@@ -59,11 +59,13 @@ class Choice:
         one's failure, or why there is none.
         """
         self._throttle.leave_account(call)
-        account = self._pick(call, tried)
+        # Hashed once: where accounts are full, many are looked at.
+        session = session_of(call) if len(call.channel.accounts) > 1 else None
+        account = self._pick(call, tried, session)
         if account is None:
             raise self._nobody(call, last)
         if has_limits(account):
-            account = await self._with_room(call, tried, account, last)
+            account = await self._with_room(call, tried, account, last, session)
         tried.add(account.id)
         call.account = account
         call.bill.account_id = account.id
@@ -73,13 +75,17 @@ class Choice:
             self._pool.retries.called(call.channel.id, self._clock())
         return account
 
-    def _pick(self, call: Call, tried: set[int]) -> Account | None:
-        session = session_of(call) if len(call.channel.accounts) > 1 else None
+    def _pick(self, call: Call, tried: set[int], session: int | None) -> Account | None:
         serves = self._serving(call)
         return self._pool.next(call.channel, call.upstream_model, tried, serves, session)
 
     async def _with_room(
-        self, call: Call, tried: set[int], first: Account, last: Verdict | None
+        self,
+        call: Call,
+        tried: set[int],
+        first: Account,
+        last: Verdict | None,
+        session: int | None,
     ) -> Account:
         """Return an account that has room, `first` if it has; an account without is not tried."""
         begin: Account | None = first
@@ -87,7 +93,7 @@ class Choice:
         async def look() -> Account | Refusal:
             nonlocal begin
             passed, refusals = set(tried), []
-            account, begin = begin or self._pick(call, passed), None
+            account, begin = begin or self._pick(call, passed, session), None
             while account is not None:
                 passed.add(account.id)
                 refusal = None
@@ -96,7 +102,7 @@ class Choice:
                 if refusal is None:
                     return account
                 refusals.append(refusal)
-                account = self._pick(call, passed)
+                account = self._pick(call, passed, session)
             if not refusals:
                 raise self._nobody(call, last)
             return min(refusals, key=lambda one: one.wait_ms)

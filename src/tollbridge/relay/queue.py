@@ -7,7 +7,8 @@ what is counted where.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from tollbridge.relay.call import Call
@@ -59,15 +60,8 @@ class Queue:
         place = self.waiting.enter(call.key.user_id, len(call.exchange.body))
         if place is None:
             return refusal or _CROWDED
-        exchange, before = call.exchange, call.exchange.watcher
-        exchange.watcher = place
-        try:
-            with place:
-                return await self._wait(call, place, names, look, line, ahead, refusal)
-        finally:
-            exchange.watcher = before
-            if place.gone and before is not None:
-                before.client_gone()
+        with _kept(call, place):
+            return await self._wait(call, place, names, look, line, ahead, refusal)
 
     async def sleep(self, call: Call, delay_s: float) -> bool:
         """Hold a call back for a time; return False when it is not worth it or the client left."""
@@ -77,13 +71,8 @@ class Queue:
         place = self.waiting.enter(call.key.user_id, len(call.exchange.body))
         if place is None:
             return False
-        exchange, before = call.exchange, call.exchange.watcher
-        exchange.watcher = place
-        try:
-            with place:
-                await place.sleep(until)
-        finally:
-            exchange.watcher = before
+        with _kept(call, place):
+            await place.sleep(until)
         return not place.gone
 
     async def _wait(
@@ -117,6 +106,20 @@ class Queue:
             # Nobody knows when a call ends that is under way.
             return left_s > 0
         return refusal.wait_ms / 1000 <= left_s
+
+
+@contextmanager
+def _kept(call: Call, place: Place) -> Iterator[None]:
+    """Keep a call's place for a time, in which it is the one to hear that the client has left."""
+    exchange, before = call.exchange, call.exchange.watcher
+    exchange.watcher = place
+    try:
+        with place:
+            yield
+    finally:
+        exchange.watcher = before
+        if place.gone and before is not None:
+            before.client_gone()
 
 
 def _pause_s(refusal: Refusal | None) -> float | None:
