@@ -7,7 +7,7 @@ PINS := requirements/build.txt pyproject.toml
 # More than the cores of a small machine: many tests wait for something else than the processor.
 WORKERS ?= 3
 
-.PHONY: help setup demo test chaos check bench docs format lock clean
+.PHONY: help setup demo test chaos check bench docs texts format lock clean
 
 help:
 	@echo "make demo    start the gateway with a built-in fake upstream and make real calls"
@@ -17,6 +17,7 @@ help:
 	@echo "make check   lint, types, import contracts, shape"
 	@echo "make bench   the benchmark against nginx (writes bench/out/)"
 	@echo "make docs    the generated documentation"
+	@echo "make texts   the catalogues of translated texts"
 	@echo "make format  format the code;  make lock  pin the dependencies anew;  make clean"
 
 setup: $(VENV)/.dev
@@ -31,9 +32,10 @@ $(VENV)/.dev: $(PINS) requirements/dev.txt
 demo: $(VENV)/.runtime
 	@$(BIN)/tollbridge demo
 
+# Compiled once, also where the environment forbids it: three workers read a thousand files each.
 test: setup
 	@$(BIN)/python tools/system_packages.py
-	@TMPDIR=$$($(BIN)/python tools/scratch.py) \
+	@PYTHONDONTWRITEBYTECODE= TMPDIR=$$($(BIN)/python tools/scratch.py) \
 		$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not long" $(PYTEST_ARGS)
 
 chaos: setup
@@ -47,6 +49,7 @@ check: setup
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/shape.py
 	$(BIN)/python tools/docs.py --check
+	$(BIN)/python tools/translations.py --check
 
 bench: setup
 	@$(BIN)/python tools/system_packages.py nginx postgres
@@ -55,6 +58,9 @@ bench: setup
 docs: setup
 	@$(BIN)/python tools/docs.py
 	@$(BIN)/python -m tests.faults.faults_page --write
+
+texts: setup
+	@$(BIN)/python tools/translations.py
 
 format: setup
 	@$(BIN)/ruff check --fix --quiet --exit-zero .

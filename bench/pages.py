@@ -21,6 +21,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bench.crowd import CHANNELS, MODELS, RARE_MODEL, Crowd
+from tollbridge.app import calm_collector
 from tollbridge.billing.statements import Account, find_account, read_statement
 from tollbridge.billing.statistics import Question, read_statistics
 from tollbridge.billing.usage_page import Asked, read_page
@@ -69,6 +70,8 @@ async def measure(
 ) -> list[Page]:
     """Ask a generated database every question whose name begins with `only`; `tell` hears each figure."""
     engine = open_engine(url)
+    # As in a serving process, of whose pages these are.
+    calm_collector()
     try:
         found = []
         for name, ask in await _questions(engine):
@@ -236,13 +239,14 @@ def _search(wanted: Wanted, after: str | None) -> Ask:
 def lines(title: str, found: list[Page]) -> list[str]:
     """Return the figures as text."""
     return (
-        ["", f"{title}: pages, ms p50, p95 (<= {TARGET_MS:.0f}), CPU p50", *map(_row, found)]
+        ["", f"{title}: pages, ms p50, p95 (<= {TARGET_MS:.0f}), CPU p50", *map(row, found)]
         if found
         else []
     )
 
 
-def _row(page: Page) -> str:
+def row(page: Page) -> str:
+    """Return one figure as text."""
     verdict = "ok" if page.ok else "OVER"
     return f"  {page.name:<{_WIDTH}} {page.p50:8.1f} {page.p95:8.1f} {page.cpu:8.1f}  {verdict}"
 
@@ -255,7 +259,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--only", default="", help="questions whose names begin so")
     asked = parser.parse_args(words)
     found = asyncio.run(
-        measure(asked.url, asked.runs, lambda page: print(_row(page), flush=True), asked.only)
+        measure(asked.url, asked.runs, lambda page: print(row(page), flush=True), asked.only)
     )
     return 0 if all(page.ok for page in found) else 1
 

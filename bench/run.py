@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bench import crossing, latency, memory, nginx, pages, pair, pool, report, rows
+from bench import crossing, latency, memory, nginx, pages, pair, pool, report, rows, web
 from bench.audit import faults
 from bench.disk import fdatasync_ns
 from bench.gateway import Gateway
@@ -152,7 +152,7 @@ def run(options: Options) -> Report:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tollbridge-bench-"))
         for engine in options.pages:
-            found.pages[engine] = _pages(engine, options.rows, found)
+            _pages(engine, options.rows, found)
         if not options.lanes:
             return found
         stage = stack.enter_context(set_up(Path(folder)))
@@ -167,8 +167,8 @@ def run(options: Options) -> Report:
     return found
 
 
-def _pages(engine: Engine, count: int, found: Report) -> list[pages.Page]:
-    """Make a large database, read its pages, throw it away."""
+def _pages(engine: Engine, count: int, found: Report) -> None:
+    """Make a large database, ask its questions, visit its pages, throw it away."""
     print(f"  pages of {count} calls on {engine} ...", flush=True)
     with ExitStack() as stack:
         prefix = "tollbridge-bench-pages-"
@@ -177,10 +177,13 @@ def _pages(engine: Engine, count: int, found: Report) -> list[pages.Page]:
             url = rows.url_in(folder, engine, stack)
         except PostgresMissing as error:
             found.unmeasured.append(f"pages on PostgreSQL: {error}")
-            return []
+            return
         made = asyncio.run(rows.make(url, count))
         found.faults += [f"{engine}: the roll-up of {slot} differs" for slot in made.wrong]
-        return asyncio.run(pages.measure(url))
+        found.pages[f"{engine}, the database's part"] = asyncio.run(pages.measure(url))
+        visited = asyncio.run(web.measure(url))
+        found.pages[f"{engine}, from request to answer"] = [*visited]
+        found.faults += [f"{engine}: {page.name} is broken" for page in visited if page.broken]
 
 
 def _postgres(stack: ExitStack, stage: Stage, found: Report) -> Postgres | None:

@@ -3,9 +3,11 @@
 What is missing on the machine is a failure under CI=true, and a skip with its reason elsewhere.
 """
 
+import asyncio
+import gc
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,6 +16,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.services import nursery, postgres, redis
+from tollbridge.storage.migrate import migrate
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,6 +25,18 @@ settings.register_profile(
     "house", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare the collector what lives as long as the process: the tests themselves."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +96,14 @@ def postgres_template(postgres_server: postgres.Server) -> Iterator[str]:
         done = nursery.run(("migrate", "--database", url), environ)
         assert done.returncode == 0, done.stderr
         yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file with this version's schema, to be copied: that takes no time."""
+    file = tmp_path_factory.mktemp("template") / "tollbridge.db"
+    asyncio.run(migrate(f"sqlite:///{file}"))
+    return file
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ given_back = -sum(amount for item, amount in others if item == "given_back")
 due = {"subtotal": subtotal, "multiplier": multiplier, "cost": cost, "given_back": given_back}
 due["charge"] = cost + sum(amount for _, amount in others)
 # An adjusted call's list price is not its counts'; it is no part of what the call costs.
-if sums and all(item == "given_back" for item, _ in others) and receipt["end_state"] != "reclaimed":
+if sums and all(item == "given_back" for item, _ in others):
     due["list_cost"] = listed
 sums += [(name, receipt[name], amount) for name, amount in due.items()]
 for what, said, amount in sums:

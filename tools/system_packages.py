@@ -33,6 +33,13 @@ PROGRAMS = (
     Program("Caddy", ("caddy",), ("caddy",)),
     Program("systemd-analyze", ("systemd-analyze",), ("systemd",)),
     Program("Chromium", ("chromium", "chromium-browser", "google-chrome"), ("chromium",)),
+    # Pages in Chinese are measured and looked at: without it they are rows of empty boxes.
+    Program(
+        "Chinese font",
+        ("NotoSansCJK-Regular.ttc",),
+        ("fonts-noto-cjk",),
+        "/usr/share/fonts/opentype/noto",
+    ),
 )
 
 

@@ -5,14 +5,15 @@ It must hold no rule of its own: what it puts together is tested where it lives.
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from ipaddress import ip_network
 from typing import Any, cast
 
 import uvicorn
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp
 
-from tollbridge.api.app import make_api
+from tollbridge.api.app import Site, make_api
 from tollbridge.api.services import ApiServices
 from tollbridge.billing.budgets import Budgets
 from tollbridge.billing.node import Node, SqliteNode
@@ -30,6 +31,7 @@ from tollbridge.edge.limits import Limits as EdgeLimits
 from tollbridge.edge.limits import Load
 from tollbridge.edge.protocol import make_protocol
 from tollbridge.identity.access_tokens import TokenStore
+from tollbridge.identity.doors import Doors
 from tollbridge.identity.keys import KeyStore
 from tollbridge.notify.alarms import Alarms
 from tollbridge.notify.operators import Operators
@@ -56,6 +58,8 @@ from tollbridge.storage.notices import Notices
 from tollbridge.supervisor import Post, Siblings
 from tollbridge.upstreams.http1 import Http1Client
 from tollbridge.upstreams.limits import Limits as UpstreamLimits
+from tollbridge.web.lazy import SEGMENTS, LazyApp
+from tollbridge.web.services import WebServices
 from tollbridge.worker.gauges import Counted
 from tollbridge.worker.jobs import handlers, periodic_jobs
 from tollbridge.worker.runner import Worker
@@ -82,6 +86,8 @@ class Gateway:
         self._engine: AsyncEngine = open_engine(settings.database)
         self._alarms = Alarms(self._engine, _operators(settings))
         self._node = _node(settings, self._alarms)
+        self.listens_at = f"http://{settings.host}:{settings.port}"
+        """Where it listens; set anew when the system has chosen the port."""
         self._siblings = (
             Siblings(post.folder, post.index, post.count, self.metrics, self._refresh_gauges)
             if post
@@ -165,12 +171,25 @@ class Gateway:
                 all_metrics=self._siblings.exposition if self._siblings else None,
                 test_account=self._probe().test,
                 public_prices=settings.public_prices,
-            )
+            ),
+            self._make_site(),
         )
         if settings.work:
-            self._worker = self._start_worker()
+            self._start_worker()
         if self._siblings:
             await self._siblings.start()
+
+    def _make_site(self) -> Site:
+        services = WebServices(
+            engine=self._engine,
+            secrets=self._secrets,
+            settings=self._settings,
+            snapshot=lambda: self._world.snapshot,
+            site_url=lambda: self._settings.public_url or self.listens_at,
+            doors=Doors(self._engine, self._counters, self._secrets),
+            test_account=self._probe().test,
+        )
+        return Site(LazyApp(lambda: _pages(services)), SEGMENTS, services.doors)
 
     def _make_watcher(self) -> Watcher:
         return Watcher(
@@ -183,12 +202,11 @@ class Gateway:
     def _open_pool(self) -> Pool:
         """Make the pool, and the board that tells others of what is held in it."""
         clock = asyncio.get_running_loop().time
-        settings = self._settings
         pool = Pool(
             clock,
             self._alarms.raise_,
-            parks=settings.park_accounts,
-            retry_floor_per_s=settings.retry_floor_per_s,
+            parks=self._settings.park_accounts,
+            retry_floor_per_s=self._settings.retry_floor_per_s,
         )
         self._board = Board(
             self._engine,
@@ -202,12 +220,12 @@ class Gateway:
     def _probe(self) -> Probe:
         return Probe(self._engine, self._secrets, self._client, self._world.tokens)
 
-    def _start_worker(self) -> Worker:
+    def _start_worker(self) -> None:
         engine, settings, gauges = self._engine, self._settings, Counted(self.metrics)
         jobs = periodic_jobs(engine, settings, gauges)
-        worker = Worker(engine, settings, handlers(settings), jobs, gauges=gauges)
-        worker.start()
-        return worker
+        doing = handlers(settings, lambda: settings.public_url or self.listens_at)
+        self._worker = Worker(engine, settings, doing, jobs, gauges=gauges)
+        self._worker.start()
 
     async def abandon(self) -> None:
         """Let go of what was opened when opening failed; the process is about to end."""
@@ -302,6 +320,14 @@ class Gateway:
         """What is on the disk is not known any more: end at once, the next start recovers."""
         _log.critical("the books are broken, ending", reason=reason)
         os._exit(_EXIT_BROKEN)
+
+
+def _pages(services: WebServices) -> Callable[[], ASGIApp]:
+    from tollbridge.backoffice.parts import PARTS as OFFICE  # noqa: PLC0415
+    from tollbridge.console.parts import PARTS as CONSOLE  # noqa: PLC0415
+    from tollbridge.web.site import make_site  # noqa: PLC0415
+
+    return lambda: make_site(services, (*CONSOLE, *OFFICE))
 
 
 def _is_call(method: str, path: str) -> bool:

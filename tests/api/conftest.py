@@ -1,6 +1,16 @@
-"""Gives the tests of this folder a migrated database on each engine, and a shop."""
+"""Gives the tests of this folder a migrated database on each engine, a shop, and its office."""
 
+from tests.api.admin.conftest import each_office, office
 from tests.services.control_plane import database_url, engine, secrets
-from tests.services.shop import each_shop, shop
+from tests.services.shop import each_shop, shop, shop_template
 
-__all__ = ["database_url", "each_shop", "engine", "secrets", "shop"]
+__all__ = [
+    "database_url",
+    "each_office",
+    "each_shop",
+    "engine",
+    "office",
+    "secrets",
+    "shop",
+    "shop_template",
+]

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 import uvicorn
 
+from tests.services.plain import PLAIN
 from tests.services.shop import DEMO, RELAY_PATHS, Shop
 from tollbridge.api.app import make_api
 from tollbridge.edge.config import EdgeConfig
@@ -46,7 +47,9 @@ async def client(shop: Shop) -> AsyncIterator[httpx2.AsyncClient]:
     ticking = asyncio.create_task(server.main_loop())
     headers = {"authorization": f"Bearer {DEMO}"}
     base = f"http://127.0.0.1:{port}"
-    async with httpx2.AsyncClient(base_url=base, headers=headers, trust_env=False) as opened:
+    async with httpx2.AsyncClient(
+        base_url=base, headers=headers, verify=PLAIN, trust_env=False
+    ) as opened:
         yield opened
     server.should_exit = True
     await ticking

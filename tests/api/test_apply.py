@@ -1,6 +1,7 @@
 """Proof that a file is applied whole or not at all, once, and says what it did."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tollbridge.api.apply import NOTHING, Report, apply
 from tollbridge.catalog.file import FileError
 from tollbridge.catalog.loader import load_snapshot
 from tollbridge.core.secrets import Secrets
+from tollbridge.identity.audit import SHELL, Wanted, lines
 from tollbridge.storage.metadata import metadata
 from tollbridge.storage.tables import channels, site
 from tollbridge.storage.unit_of_work import reading
@@ -29,7 +31,7 @@ async def everything(engine: AsyncEngine) -> dict[str, list[tuple[Any, ...]]]:
     return {name: sorted(rows, key=repr) for name, rows in found.items() if rows}
 
 
-async def run(engine: AsyncEngine, secrets: Secrets, text: str = WHOLE, **how: bool) -> Report:
+async def run(engine: AsyncEngine, secrets: Secrets, text: str = WHOLE, **how: Any) -> Report:
     return await apply(engine, secrets, text, environ=ENVIRON, **how)
 
 
@@ -53,6 +55,19 @@ async def test_a_file_is_applied_and_reported(engine: AsyncEngine, secrets: Secr
     assert len(report.notes) == 1
     assert "o9-*" in report.notes[0]
     assert (await load_snapshot(engine, secrets)).version == 2
+
+
+async def test_what_a_file_changed_is_in_the_audit_log_without_secrets(
+    engine: AsyncEngine, secrets: Secrets
+):
+    await run(engine, secrets, dry_run=True, by=SHELL)
+    report = await run(engine, secrets, by=SHELL)
+    await run(engine, secrets, by=SHELL)
+    async with reading(engine) as connection:
+        [line] = await lines(connection, Wanted(action="file.apply"))
+    assert (line["actor"], line["via"], line["subject"]) == ("shell", "shell", "configuration")
+    assert json.loads(line["detail"]) == {"changes": "\n".join(report.lines), "prune": False}
+    assert not any(secret in line["detail"] for secret in (*ENVIRON.values(), report.minted[0][2]))
 
 
 async def test_a_second_run_changes_nothing_at_all(engine: AsyncEngine, secrets: Secrets):
@@ -145,3 +160,17 @@ async def test_no_secret_is_stored_in_the_clear(engine: AsyncEngine, secrets: Se
     for canary in (*canaries, report.minted[0][2][:-6]):
         assert canary not in stored
         assert canary not in repr(report)
+
+
+@pytest.mark.parametrize(
+    ("begins", "notes"), [("2026-01-01T00:00:00Z", 0), ("2099-01-01T00:00:00Z", 1)]
+)
+async def test_a_price_counts_when_it_has_begun(
+    engine: AsyncEngine, secrets: Secrets, begins: str, notes: int
+):
+    text = WHOLE.replace('"o9-*"', '"later"') + (
+        '[[model]]\nname = "later"\ncontext = 1000\nmax_output = 100\n'
+        f'[[model.price]]\nfrom = {begins}\ninput = "1.00"\noutput = "2.00"\n'
+    )
+    for _ in range(2):
+        assert len((await run(engine, secrets, text)).notes) == notes

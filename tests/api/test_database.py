@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.services.shop import Shop
 from tollbridge.api.database import asking
-from tollbridge.core.errors import ApiError, Kind
+from tollbridge.core.errors import ApiError, Kind, message_of
 from tollbridge.storage.engine import open_engine
+from tollbridge.storage.tables import users
 
 PATHS = ["/v1/balance", f"/v1/receipts/{'0' * 32}", "/v1/dashboard/billing/usage"]
 
@@ -52,6 +53,17 @@ async def test_a_failing_statement_counts_as_down_and_shows_nothing(engine: Asyn
     assert caught.value.kind is Kind.DATABASE_DOWN
     assert caught.value.__suppress_context__
     assert isinstance(caught.value.__context__, SQLAlchemyError)
+
+
+@pytest.mark.parametrize(("column", "value"), [("email", "\ud800"), ("id", 2**63)])
+async def test_a_value_that_no_database_holds_is_the_callers_fault(
+    engine: AsyncEngine, column: str, value: object
+):
+    with pytest.raises(ApiError) as caught:
+        async with asking(engine) as connection:
+            await connection.execute(select(users.c.id).where(users.c[column] == value))
+    assert caught.value.kind is Kind.INVALID_REQUEST
+    assert str(value) not in message_of(caught.value)
 
 
 async def test_other_errors_pass(engine: AsyncEngine):

@@ -9,8 +9,8 @@ import pytest
 
 from tests.api.test_statistics import USED, counted
 from tests.services.shop import DEMO, LIMITED, OTHERS, Shop
-from tollbridge.api.receipts import time_text
-from tollbridge.api.statement_html import POLICY
+from tollbridge.billing.receipt_fields import time_text
+from tollbridge.billing.statement_html import POLICY
 from tollbridge.core.clock import now_ms
 
 

@@ -7,8 +7,8 @@ from sqlalchemy import insert
 
 from tests.services.shop import DEMO, LIMITED, OTHERS, Shop
 from tests.storage.rollup_oracle import catch_up
-from tollbridge.api.receipts import time_text
 from tollbridge.api.statistics import rate_text
+from tollbridge.billing.receipt_fields import time_text
 from tollbridge.core.clock import now_ms, tid_ms
 from tollbridge.protocols.usage import Usage
 from tollbridge.storage.ledger_tables import usage_feed

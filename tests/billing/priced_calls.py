@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.billing.priced_by_hand import Case
-from tollbridge.api.receipts import receipt_fields
 from tollbridge.billing.bill import Bill, Ending, usage_row
 from tollbridge.billing.pricing import costs
+from tollbridge.billing.receipt_fields import receipt_fields
 from tollbridge.billing.receipts import receipt_of
 from tollbridge.catalog.factors import multiplier_of
 from tollbridge.catalog.file import parse_file

@@ -1,6 +1,7 @@
 """Verification that begins where the last one ended, over books of any history, on both engines."""
 
 import asyncio
+import shutil
 
 import msgspec
 import pytest
@@ -12,7 +13,6 @@ from tests.storage.books import run
 from tollbridge.billing.verify import Finding
 from tollbridge.storage.audit_marks import MARGIN_MS, Marks
 from tollbridge.storage.ledger_audit import QUESTIONS, ask
-from tollbridge.storage.migrate import migrate
 from tollbridge.storage.unit_of_work import reading
 
 KINDS = ("call", "call", "call", "grant", "begin", "end", "end", "audit", "audit",
@@ -46,12 +46,10 @@ HOUSE = settings(
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def migrated(request, tmp_path):
-    url = f"sqlite:///{tmp_path}/books.db"
+def migrated(request, tmp_path, sqlite_template):
     if request.param == "postgresql":
-        url = request.getfixturevalue("migrated_postgres_url")
-    run(migrate(url))
-    return url
+        return request.getfixturevalue("migrated_postgres_url")
+    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'books.db')}"
 
 
 async def everything(made):

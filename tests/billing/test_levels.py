@@ -42,7 +42,7 @@ def lines(*amounts: int) -> list[Line]:
     ],
 )
 def test_the_call_is_the_last_that_took_it_there(amounts, mark, found):
-    assert crossing(lines(*amounts), sum(amounts), mark) == Crossing(found, f"c{found}")
+    assert crossing(lines(*amounts), sum(amounts), mark) == Crossing(f"c{found}")
 
 
 def test_nobody_did_it_where_it_was_there_before():

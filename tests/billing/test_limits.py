@@ -1,15 +1,16 @@
 """Proof that a limit moves relatively, never below what is held, and never forgets spending."""
 
 import asyncio
+from typing import cast
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import RowMapping, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tests.services.control_plane import database_url, engine
-from tollbridge.billing.limits import move_limit, open_limit, restart_limit
+from tollbridge.billing.limits import limit_changes, move_limit, open_limit, restart_limit
 from tollbridge.storage.ledger_tables import purse
 from tollbridge.storage.unit_of_work import writing
 
@@ -43,6 +44,26 @@ async def test_a_limit_begins_afresh(engine: AsyncEngine, limit: int, available:
         await connection.execute(update(purse).values(held=4))
         assert await restart_limit(connection, purse_id, limit) == rest
         assert await figures(connection, purse_id) == (available, 4)
+
+
+async def test_the_columns_of_a_key_follow_its_limit(engine: AsyncEngine):
+    """What was spent counts in the next limit, and not any more once there was none."""
+    key = {"id": 1, "user_id": 2, "limit_nano": None, "limit_excess_nano": 0}
+    key |= {"limit_purse_id": None}
+    async with writing(engine) as connection:
+
+        async def to(limit: int | None) -> tuple[int, int]:
+            key.update(await limit_changes(connection, cast("RowMapping", key), limit))
+            assert key["limit_nano"] == limit
+            return await figures(connection, key["limit_purse_id"] or 0)
+
+        assert await to(10) == (10, 0)
+        await connection.execute(update(purse).values(available=3))
+        assert await to(10) == (3, 0)
+        assert (await to(4), key["limit_excess_nano"]) == ((0, 0), 3)
+        assert (await to(9), key["limit_excess_nano"]) == ((2, 0), 0)
+        assert await to(None) == (2, 0)
+        assert await to(5) == (5, 0)
 
 
 async def test_moves_at_the_same_time_all_count(engine: AsyncEngine):

@@ -59,10 +59,10 @@ class Running:
 
 
 @pytest.fixture
-async def url(postgres_url):
-    await pg_books.begin(postgres_url, 1000)
-    yield postgres_url
-    assert await pg_books.findings(postgres_url) == []
+async def url(migrated_postgres_url):
+    await pg_books.begin(migrated_postgres_url, 1000)
+    yield migrated_postgres_url
+    assert await pg_books.findings(migrated_postgres_url) == []
 
 
 @pytest.fixture

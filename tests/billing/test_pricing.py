@@ -20,6 +20,7 @@ from tollbridge.billing.pricing import (
     explain,
     is_priced,
     list_cost,
+    own_cost,
 )
 from tollbridge.catalog.prices import ImagePrice, Price, Rates, Tier
 from tollbridge.core.money import MAX_AMOUNT, NANO, Multiplier
@@ -265,3 +266,14 @@ def test_what_is_missing_is_filled_in_once(told: Usage, guess: Usage, one: Price
         assert full == told
     for item in ("second", "character", "images"):
         assert getattr(full, item) in (getattr(told, item), getattr(guess, item))
+
+
+@given(st.integers(0, 10**15), st.integers(0, 10**6), st.integers(1, 10**6))
+def test_what_the_operator_pays_is_exact_and_rounded_up(nano: int, num: int, den: int):
+    paid = own_cost(nano, Multiplier(num, den))
+    assert (paid - 1) * den < nano * num <= paid * den
+
+
+@given(st.integers(0, 10**15), st.integers(1, 10**6))
+def test_list_price_is_list_price_however_it_is_written(nano: int, same: int):
+    assert own_cost(nano, Multiplier(same, same)) == nano

@@ -128,7 +128,7 @@ def test_the_tier_is_named():
         ("complete", ("estimated",), 200, 0, ["an estimate never costs more"]),
         ("complete", (), 200, 50, ["the operator bears it"]),
         ("complete", ("estimated",), 200, 20, ["an estimate", "the operator bears it"]),
-        ("withheld", (), 0, 0, ["withheld because it could not be recorded"]),
+        ("withheld", (), 0, 0, ["no answer was delivered"]),
         ("reclaimed", ("reclaimed",), 100, 0, ["as far as it was last recorded"]),
         ("reclaimed", ("reclaimed",), 300, 0, ["as far as it was last recorded"]),
         ("complete", (), 100, 0, ["Not charged."]),
@@ -145,6 +145,31 @@ def test_the_reason_of_each_difference(
     assert len(receipt.adjustments) == len(said)
     for words, one in zip(said, receipt.adjustments, strict=True):
         assert words in one.reason
+
+
+@pytest.mark.parametrize(
+    ("state", "flags", "said"),
+    [
+        ("complete", (), []),
+        ("complete", ("estimated",), ["estimated from the text"]),
+        ("complete", ("clamped",), ["put right"]),
+        ("complete", ("client_disconnected",), ["the whole answer"]),
+        ("client_gone", ("client_disconnected", "estimated"), ["The client left", "estimated"]),
+        ("partial", ("partial", "estimated"), ["The provider broke off", "estimated"]),
+        ("partial", ("partial",), ["The provider broke off"]),
+        ("reclaimed", ("reclaimed",), ["as far as it was last recorded"]),
+        ("limited", ("estimated", "balance_short"), ["was used up", "estimated"]),
+    ],
+)
+def test_what_a_charge_counts_is_said(state: str, flags: tuple[str, ...], said: list[str]):
+    receipt = receipt_of(row(Usage(input=1000), state, flags=flags, charged=250_000), PRICE)
+    check(receipt)
+    assert len(receipt.said) == len(said)
+    for words, sentence in zip(said, receipt.said, strict=True):
+        assert words in sentence
+    # What cost nothing needs no words of what was counted.
+    free = receipt_of(row(Usage(input=1000), state, flags=flags, charged=0), PRICE)
+    assert [one for one in free.said if "estimated" in one or "left" in one] == []
 
 
 def test_a_price_that_is_lost_is_said():

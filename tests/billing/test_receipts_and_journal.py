@@ -37,8 +37,7 @@ async def play(made, steps):
         elif kind == "correct" and tid:
             await made.correct(tid, amount - 200)
         elif kind == "reverse" and tid:
-            query = select(usage.c.charge).where(usage.c.tid == tid)
-            if (await made.rows(query))[0][0]:
+            if await made.charged(tid):
                 await made.reverse(tid)
         elif kind == "count":
             await made.count()

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.storage import books, pg_books
+from tests.storage import books, pg_books, sold
 from tests.storage.books import LIMIT, SECOND, WALLET
+from tollbridge.billing.bill import Bill, pack
 from tollbridge.billing.reclaimer import reclaim_orphans
 from tollbridge.storage import ledger_nodes
 from tollbridge.storage.ledger_items import Figures
@@ -14,10 +15,10 @@ ALL = (WALLET, LIMIT, SECOND)
 
 
 @pytest.fixture
-async def url(postgres_url):
-    await pg_books.begin(postgres_url, 100_000, limit=50_000, second=40_000)
-    yield postgres_url
-    assert await pg_books.findings(postgres_url) == []
+async def url(migrated_postgres_url):
+    await pg_books.begin(migrated_postgres_url, 100_000, limit=50_000, second=40_000)
+    yield migrated_postgres_url
+    assert await pg_books.findings(migrated_postgres_url) == []
 
 
 async def abandon(url, *items):
@@ -51,6 +52,29 @@ async def test_each_call_is_posted_at_its_own_checkpoint_and_the_rest_is_free(ur
             (1700, 2000, "reclaimed", "reclaimed", 500),
         ]
         assert await connection.fetchval("SELECT count(*) FROM usage_feed") == 3
+
+
+async def test_a_call_is_worth_what_its_counts_are_where_its_price_is_known(url):
+    known, unknown, strange = tids = [books.tid() for _ in range(3)]
+    bills = [
+        pack(
+            Bill(
+                tid, 5, 6, 7, "key", WALLET, sold.CHANNEL, "channel", sold.ACCOUNT, "asked", "sent",
+                "chat", "openai", True, price, 3, 20, "client", 7, 8,
+            )
+        )
+        for tid, price in ((known, sold.PRICE), (unknown, sold.DAMAGED), (strange, 2**64 - 1))
+    ]  # fmt: skip
+    items = [books.hold(tid, 300, ALL, text) for tid, text in zip(tids, bills, strict=True)]
+    items += [books.update(tid, 300, 60, text) for tid, text in zip(tids, bills, strict=True)]
+    await abandon(url, *items)
+    async with pg_books.opened(url) as connection:
+        for row in sold.ROWS:
+            await connection.execute(row)
+        assert await reclaim_orphans(connection) == 3
+        query = "SELECT charge, list_cost, own_cost FROM usage ORDER BY tid"
+        rows = [tuple(row) for row in await connection.fetch(query)]
+        assert rows == [(60, 397, 265), (60, 400, 0), (60, 400, 0)]
 
 
 async def test_many_are_posted_in_turns_and_by_all_at_once(url):

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from tests.storage import books
+from tests.storage import books, sold
 from tests.storage.books import LIMIT, OTHER, WALLET
 from tests.storage.books_faults import Moody
 from tollbridge.billing.bill import Bill, pack
@@ -40,7 +40,7 @@ def recover(path):
     book = SqliteBook(path, books.NODE)
     book.begin_epoch("again")
     try:
-        return reclaim(book)
+        return reclaim(book, path)
     finally:
         book.close()
 
@@ -61,6 +61,24 @@ def test_an_orphan_is_charged_its_checkpoint_and_explained(path):
     assert rows == [(60, 400, 300, "reclaimed", "reclaimed", 500, 7, 8, "key", "sent")]
     assert books.findings(path) == []
     assert recover(path) == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "worth"),
+    [
+        ({}, (397, 265)),
+        ({"used": Usage(input=14, output=16)}, (793, 529)),
+        ({"price_id": sold.DAMAGED}, (400, 0)),
+        ({"price_id": 99}, (400, 0)),
+        ({"price_id": 2**64 - 1}, (400, 0)),
+    ],
+)
+def test_an_orphan_is_worth_what_its_counts_are_where_its_price_is_known(path, values, worth):
+    sold.sell(path)
+    leave(path, ("a", 300, 60, pack(bill(**values))))
+    assert recover(path) == 1
+    assert books.query(path, "SELECT charge, list_cost, own_cost FROM usage") == [(60, *worth)]
+    assert books.findings(path) == []
 
 
 def test_an_orphan_with_more_than_text_is_explained_bucket_by_bucket(path):
@@ -102,14 +120,17 @@ def test_a_checkpoint_above_its_hold_takes_what_the_wallet_has(path):
         pack(bill(wallet=OTHER)),
     ],
 )
-def test_no_bill_keeps_the_node_from_starting_or_the_money_held(path, text):
+@pytest.mark.parametrize("priced", [False, True])
+def test_no_bill_keeps_the_node_from_starting_or_the_money_held(path, text, priced):
+    if priced:
+        sold.sell(path)
     leave(path, ("a", 30, 6, text), ("b", 40, 7, pack(bill("b"))), ("c", 50, 8, text))
     assert recover(path) == 3
     assert books.purse(path) == (1000 - 21, 0)
     assert books.purse(path, OTHER) == (1000, 0)
     assert books.query(path, "SELECT tid, charge FROM usage") == [("a", 6), ("b", 7), ("c", 8)]
     assert books.query(path, "SELECT key_name, list_cost FROM usage WHERE tid = 'b'") == [
-        ("key", 47)
+        ("key", 397 if priced else 47)
     ]
     assert books.findings(path) == []
 
@@ -127,6 +148,6 @@ def test_a_database_that_fails_is_not_started_on(path):
     book.begin_epoch("again")
     book._connection.codes = (sqlite3.SQLITE_BUSY,)
     with pytest.raises(sqlite3.OperationalError):
-        reclaim(book)
+        reclaim(book, path)
     book.close()
     assert recover(path) == 1

@@ -1,5 +1,6 @@
 """The twin of billing/verify.py: each invariant is broken by hand and named, on both engines."""
 
+import shutil
 from contextlib import asynccontextmanager
 
 import pytest
@@ -10,7 +11,6 @@ from tollbridge.billing.verify import Finding, verify
 from tollbridge.core.clock import now_ms
 from tollbridge.storage.engine import WRITES, open_engine
 from tollbridge.storage.ledger_items import USAGE_COLUMNS
-from tollbridge.storage.migrate import migrate
 
 A, B = "a" * 32, "b" * 32
 RIGHT = (
@@ -165,16 +165,15 @@ BROKEN = [
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
+def url(request, tmp_path, sqlite_template):
     if request.param == "postgresql":
         return request.getfixturevalue("migrated_postgres_url")
-    return f"sqlite:///{tmp_path / 'books.db'}"
+    return f"sqlite:///{shutil.copyfile(sqlite_template, tmp_path / 'books.db')}"
 
 
 @asynccontextmanager
 async def sound(url):
     """Yield the engine of books that are right, without the tables' own checks."""
-    await migrate(url)
     engine = open_engine(url)
     await execute(engine, *RIGHT)
     facts = dict(zip(USAGE_COLUMNS, (*books.row(A, stream=False), 70, 5), strict=True))

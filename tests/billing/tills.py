@@ -113,6 +113,10 @@ class Till:
                 await connection.execute(insert(usage_feed).values(tid=tid))
                 await self._move(connection, by, "late", tid)
 
+    async def charged(self, tid):
+        """Return what a call is charged now; a correction may have left nothing."""
+        return (await self.rows(select(usage.c.charge).where(usage.c.tid == tid)))[0][0]
+
     async def reverse(self, tid, at_ms=TODAY, **options):
         """Give a call back."""
         async with working(self.engine) as connection:

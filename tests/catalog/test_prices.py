@@ -97,3 +97,31 @@ def test_a_tier_without_prices_costs_the_usual(name: str):
 
 def test_every_rate_that_a_call_may_come_to_is_named():
     assert list(SERVED.every_rates()) == [RATES, LONG.rates, FLEX, LONG_FLEX.rates, BATCH]
+
+
+RATE = st.integers(0, 10**6)
+SOME_RATES = st.builds(Rates, *[RATE] * 9)
+
+
+@given(
+    base=SOME_RATES,
+    tiers=st.lists(SOME_RATES, max_size=2),
+    service=st.none() | SOME_RATES,
+    media_in=st.booleans(),
+    media_out=st.booleans(),
+)
+def test_nothing_is_dearer_than_the_dearest(base, tiers, service, media_in, media_out):
+    steps = tuple(Tier(100 * at, rates) for at, rates in enumerate(tiers, 1))
+    services = () if service is None else (Service("flex", service, steps),)
+    price = Price(1, "m", base, steps, services=services)
+    ins = ["input", "cache_read", "cache_write_5m", "cache_write_1h"]
+    outs = ["output"]
+    if media_in:
+        ins += ["audio_input", "image_input"]
+    if media_out:
+        outs += ["audio_output", "image_output"]
+    every = list(price.every_rates())
+    assert price.dearest(media_in=media_in, media_out=media_out) == (
+        max(rates.of(name) for rates in every for name in ins),
+        max(rates.of(name) for rates in every for name in outs),
+    )

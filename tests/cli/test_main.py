@@ -182,6 +182,7 @@ def test_apply_makes_what_the_file_names_and_then_finds_nothing_to_do(shell):
     assert "+ channel main" in report
     assert shell.rows("SELECT available, held FROM purse") == [(5_000_000_000, 0)]
     assert not any(line.startswith(("+", "~")) for line in shell.succeeds("apply", file))
+    assert shell.rows("SELECT actor, action FROM audit_log") == [("shell", "file.apply")]
     assert shell.succeeds("ledger", "verify")[-1] == "the books are right"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import httpx2
 
 from tests.services.gateway import Gateway
+from tests.services.plain import PLAIN
 from tollbridge.demo.fake_books import Books
 from tollbridge.demo.fake_upstream import FakeUpstream
 
@@ -52,7 +53,7 @@ class Shop:
     def __init__(self, gateway: Gateway, vendor: Vendor) -> None:
         self.gateway = gateway
         self.vendor = vendor
-        self.http = httpx2.Client(base_url=gateway.url, trust_env=False, timeout=60)
+        self.http = httpx2.Client(base_url=gateway.url, verify=PLAIN, trust_env=False, timeout=60)
 
     @property
     def books(self) -> Books:

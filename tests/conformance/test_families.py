@@ -15,6 +15,7 @@ from google.genai import errors as google
 
 from tests.conformance.platforms import KEYS, MODELS, NATIVE_MODEL, PLATFORMS, catalogue
 from tests.conformance.shop import Shop, open_shop
+from tests.services.plain import PLAIN
 from tests.services.sdk_calls import CALLS
 from tests.services.sdk_received import (
     Received,
@@ -88,7 +89,7 @@ def test_openai_sdk_lists_models_with_their_prices(shop):
 @pytest.mark.parametrize("family", ["", "/claude"])
 @pytest.mark.parametrize("credential", ["api_key", "auth_token"])
 def test_anthropic_sdk_lists_models_page_by_page(shop, family, credential):
-    http = httpx2.Client(trust_env=False)
+    http = httpx2.Client(verify=PLAIN, trust_env=False)
     client = anthropic.Anthropic(
         base_url=shop.gateway.url + family,
         http_client=http,

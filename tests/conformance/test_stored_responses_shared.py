@@ -16,7 +16,8 @@ import pytest
 from tests.conformance.shop import Vendor
 from tests.conformance.test_stored_responses import ANN, BOB, catalogue, make
 from tests.services import nursery
-from tests.services.postgres import free_port
+from tests.services.plain import PLAIN
+from tests.services.ports import free_port
 from tests.services.sdk_received import openai_client
 
 PATIENCE_S = 60
@@ -34,11 +35,12 @@ class Process:
 
     def wait_ready(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
-        while time.monotonic() < deadline and self.child.poll() is None:
-            with contextlib.suppress(httpx2.TransportError):
-                if httpx2.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
-                    return
-            time.sleep(0.05)
+        with httpx2.Client(base_url=self.url, verify=PLAIN, trust_env=False) as client:
+            while time.monotonic() < deadline and self.child.poll() is None:
+                with contextlib.suppress(httpx2.TransportError):
+                    if client.get("/readyz").status_code == 200:
+                        return
+                time.sleep(0.05)
         raise AssertionError(self.log.read_text()[-2000:])
 
     def stop(self) -> None:

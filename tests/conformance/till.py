@@ -10,6 +10,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from tests.conformance.oracle import PriceList
 from tests.conformance.shop import Shop, open_shop
+from tests.services.plain import PLAIN
 
 NATIVE, COMPATIBLE, BROKE, MODEST = (
     f"sk-{name:-<40}" for name in ("native", "compatible", "broke", "modest")
@@ -80,13 +81,13 @@ def fake(**script: Any) -> dict[str, Any]:
 
 def make(till: Shop, secret: str, **options: Any) -> OpenAI:
     """Return the official client: strict, and without retries of its own unless told otherwise."""
-    http = httpx2.Client(trust_env=False)
+    http = httpx2.Client(verify=PLAIN, trust_env=False)
     return OpenAI(http_client=http, **{**_options(till, secret), **options})
 
 
 def make_async(till: Shop, secret: str, **options: Any) -> AsyncOpenAI:
     """Return the official asynchronous client, as above."""
-    http = httpx2.AsyncClient(trust_env=False)
+    http = httpx2.AsyncClient(verify=PLAIN, trust_env=False)
     return AsyncOpenAI(http_client=http, **{**_options(till, secret), **options})
 
 

@@ -10,7 +10,16 @@ from itertools import pairwise
 
 import pytest
 
-from tollbridge.core.clock import first_id, id_ms, monotonic_ms, new_id, new_tid, now_ms, tid_ms
+from tollbridge.core.clock import (
+    first_id,
+    id_ms,
+    is_tid,
+    monotonic_ms,
+    new_id,
+    new_tid,
+    now_ms,
+    tid_ms,
+)
 
 MANY = 100_000
 ID_EPOCH_MS = 1_735_689_600_000
@@ -95,6 +104,12 @@ def test_the_random_end_of_tids_is_spread_evenly():
 def test_what_is_no_tid_has_no_time(text):
     with pytest.raises(ValueError, match="invalid literal"):
         tid_ms(text)
+
+
+def test_what_is_written_as_a_tid():
+    assert is_tid(new_tid())
+    assert is_tid("0" * 32)
+    assert not any(map(is_tid, ("", "0" * 31, "A" * 32, "0" * 32 + "\n", "٣" * 32)))
 
 
 def test_forked_processes_have_no_ids_in_common():

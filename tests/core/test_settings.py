@@ -22,6 +22,8 @@ DEFAULTS = {
     "key_file": "",
     "keys": "",
     "log_level": "info",
+    "sign_in_providers": (),
+    "public_url": "",
     "log_format": "console",
     "max_head_bytes": 65536,
     "max_headers": 100,
@@ -81,6 +83,10 @@ DEFAULTS = {
     "smtp_user": "",
     "smtp_password": "",
     "mail_folder": "var/mail",
+    "captcha_verify_url": "",
+    "captcha_secret": "",
+    "captcha_site_key": "",
+    "captcha_script_url": "",
 }
 
 

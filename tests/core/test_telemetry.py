@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.secrets import SecretsError
 from tollbridge.core.telemetry import (
+    Unmasked,
     configure_logging,
     exception_summary,
     exception_trace,
@@ -325,6 +326,16 @@ def test_uncaught_exceptions_go_through_the_log(out):
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
     assert out.getvalue().count("uncaught exception") == 3
     assert "CANARY" not in out.getvalue()
+
+
+def test_a_link_that_is_to_be_used_stays_whole_in_one_line(lines):
+    link = "http://127.0.0.1:8080/verify?token=abcdef0123456789"
+    get_logger("t").info("mail_written", link=Unmasked(link), other=link)
+    [line] = lines()
+    assert line["link"] == link
+    assert "abcdef" not in line["other"]
+    assert redact(Unmasked("a\nb")) == "a\\nb"
+    assert len(redact(Unmasked("a" * 10_000))) == 2000
 
 
 def test_redact_keeps_plain_data():

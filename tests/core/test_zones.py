@@ -14,6 +14,7 @@ from tollbridge.core.zones import (
     day_at,
     day_of,
     days,
+    exact_at,
     first_ms,
     hours,
     month,
@@ -137,5 +138,6 @@ def test_texts():
     assert day_of("2026-03-29") == date(2026, 3, 29)
     assert [offset_text(at) for at in (0, 19_800, -34_200)] == ["+00:00", "+05:30", "-09:30"]
     assert text_at(zone_of("Asia/Kolkata"), 0) == "1970-01-01T05:30:00+05:30"
+    assert exact_at(zone_of("Asia/Kolkata"), 7) == "1970-01-01T05:30:00.007+05:30"
     assert Span(0, 1, -3600).day == date(1969, 12, 31)
     assert zones.FIRST_DAY < zones.LAST_DAY

@@ -6,6 +6,7 @@ import httpx2
 import pytest
 
 from tests.demo.vendor import Vendor, serving
+from tests.services.plain import PLAIN
 
 
 @pytest.fixture(scope="session")
@@ -25,5 +26,5 @@ def vendor(listening: Vendor) -> Vendor:
 @pytest.fixture
 def client(vendor: Vendor) -> Iterator[httpx2.Client]:
     """A client of that vendor, without a secret of its own."""
-    with httpx2.Client(base_url=vendor.url, trust_env=False) as found:
+    with httpx2.Client(base_url=vendor.url, verify=PLAIN, trust_env=False) as found:
         yield found

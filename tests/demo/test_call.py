@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
+from tests.services.plain import PLAIN
 from tollbridge.demo import call, said
 from tollbridge.demo.call import CallFailed, Sample
 from tollbridge.demo.fake_upstream import FakeUpstream
@@ -14,7 +15,7 @@ from tollbridge.demo.fake_upstream import FakeUpstream
 async def client() -> AsyncIterator[httpx2.AsyncClient]:
     upstream = FakeUpstream()
     url = await upstream.start()
-    async with httpx2.AsyncClient(base_url=url, trust_env=False) as found:
+    async with httpx2.AsyncClient(base_url=url, verify=PLAIN, trust_env=False) as found:
         yield found
     await upstream.stop()
 

@@ -9,7 +9,8 @@ from tests.demo.till import Till, serving
 from tollbridge.demo import call
 from tollbridge.demo.call import CallFailed
 from tollbridge.demo.child import choose_port
-from tollbridge.demo.demo import _walk, run_demo
+from tollbridge.demo.demo import _invite, _walk, run_demo
+from tollbridge.demo.scene import EMAIL, prepare
 from tollbridge.demo.show import Show
 
 # A till speaks chat alone.
@@ -62,6 +63,15 @@ async def test_the_whole_run(tmp_path: Path, screen: io.StringIO, show: Show) ->
         assert f"answer     {word}" in text
     assert text.count("charge     $0.0") == len(call.samples()) == 14
     assert "before     $5.00" in text
+    # It has an admin, so that nobody is asked to set it up.
+    assert "/setup" not in (tmp_path / "demo" / "gateway.log").read_text()
+
+
+def test_it_tells_how_to_enter_the_console(tmp_path: Path, screen: io.StringIO, show: Show) -> None:
+    scene = prepare(tmp_path, "http://127.0.0.1:1")
+    _invite(show, "http://127.0.0.1:8080", scene)
+    for word in ("http://127.0.0.1:8080/sign-in", EMAIL, scene.password, scene.secret):
+        assert word in screen.getvalue()
 
 
 async def test_a_folder_that_cannot_be_written_ends_it(

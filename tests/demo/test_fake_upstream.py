@@ -4,12 +4,14 @@ import asyncio
 import contextlib
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests.services.plain import PLAIN
 from tollbridge.demo.fake_upstream import FakeUpstream
 
 CHAT = "/v1/chat/completions"
@@ -26,7 +28,9 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
 @pytest.fixture
 async def client(upstream: FakeUpstream) -> AsyncIterator[httpx2.AsyncClient]:
     url = await upstream.start()
-    async with httpx2.AsyncClient(base_url=url, headers=HEADERS, trust_env=False) as found:
+    async with httpx2.AsyncClient(
+        base_url=url, headers=HEADERS, verify=PLAIN, trust_env=False
+    ) as found:
         yield found
 
 
@@ -155,6 +159,25 @@ async def test_hanging_call_ends_with_its_caller(
     await until(upstream, "aborted")
 
 
+@pytest.mark.parametrize(
+    "script", [{"delay_ms": 30}, {"pause_after": 1, "pause_ms": 30}], ids=["before", "between"]
+)
+async def test_who_left_before_its_turn_is_answered_no_more(
+    upstream: FakeUpstream, script: dict[str, int]
+) -> None:
+    url = await upstream.start()
+    _, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+    body = json.dumps(ask(stream=True, tokens=5, **script)).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nauthorization: Bearer x\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    while not upstream.books.calls:
+        await asyncio.sleep(0)
+    writer.transport.abort()
+    # The loop learns of the caller that left and of the reply that is due in one and the same turn.
+    asyncio.get_running_loop().call_soon(time.sleep, 0.1)
+    await until(upstream, "aborted")
+
+
 async def test_accounts_recordings_and_echo(client: httpx2.AsyncClient) -> None:
     account = {"secret": "secret-1", "script": {"status": 503}, "times": 1}
     await client.post("/_fake/account", json=account)
@@ -224,7 +247,9 @@ async def test_as_a_process_of_its_own() -> None:
     )
     assert process.stdout is not None
     url = (await process.stdout.readline()).decode().strip()
-    async with httpx2.AsyncClient(base_url=url, headers=HEADERS, trust_env=False) as found:
+    async with httpx2.AsyncClient(
+        base_url=url, headers=HEADERS, verify=PLAIN, trust_env=False
+    ) as found:
         assert (await found.post(CHAT, json=ask())).status_code == 200
     process.terminate()
     assert await process.wait() == 0

@@ -12,7 +12,7 @@ import pytest
 from tests.deploy import composed
 from tests.deploy.stack import Stack
 from tests.services.gateway import catalogue
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE = ROOT / "deploy" / "compose"

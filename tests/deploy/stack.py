@@ -21,7 +21,8 @@ from pathlib import Path
 
 from tests.deploy.composed import NotUnderstood, Service
 from tests.services import postgres, redis
-from tests.services.postgres import _die_with_parent, free_port
+from tests.services.ports import free_port
+from tests.services.postgres import _die_with_parent
 
 UP_S = 60
 

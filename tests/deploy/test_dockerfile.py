@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 from tools.shape import tracked_files
 
 ROOT = Path(__file__).resolve().parent.parent.parent

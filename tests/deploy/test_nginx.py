@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from tests.services.gateway import KEY, Gateway, chat, frames, running
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 
 FILE = Path(__file__).resolve().parent.parent.parent / "deploy" / "nginx" / "tollbridge.conf"
 _TEMP = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tests.deploy import units
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 from tollbridge.core.settings import Settings
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "deploy" / "systemd"

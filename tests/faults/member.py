@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.faults.proxy import Proxy
 from tests.services import nursery
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 
 START_S = 60.0
 _ASK_S = 10.0

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.faults.matrix import FAULTS, Fault, Place, Raw
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 from tests.upstreams.certificates import Authority
 from tests.upstreams.hostile import Peer, Script, echoing, serving
 from tests.upstreams.proxies import connect_proxy, socks_proxy

@@ -19,7 +19,7 @@ from tests.storage import books
 from tollbridge.billing.ledger import Ledger
 from tollbridge.core.metrics import Metrics
 from tollbridge.core.settings import Settings
-from tollbridge.identity.keys import KeyRecord, KeyStore
+from tollbridge.identity.keys import KeyRecord, KeyStore, digest_of
 from tollbridge.relay.bound import Bound
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.pool import Pool
@@ -49,6 +49,11 @@ class _Keys:
             secret_of(user).encode(): key(id=100 + user, user_id=user, wallet_id=user)
             for user in USERS
         }
+        self._digests = {digest_of(secret): record for secret, record in self._known.items()}
+
+    def known(self, digest: bytes) -> KeyRecord | None:
+        """Return the record of the secret with this digest."""
+        return self._digests.get(digest)
 
     def cached(self, secret: bytes) -> Any:
         """Return the record of a secret."""

@@ -6,7 +6,7 @@ import sys
 
 from tests.faults.load import DONE, Ask, assert_books_right, call, many, until
 from tests.services.gateway import running
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 
 _SERVE = (sys.executable, "-m", "tollbridge.cli", "serve")
 SLOW = Ask(

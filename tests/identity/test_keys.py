@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.identity.rows import key_columns, user_columns
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.secrets import Secrets
-from tollbridge.identity.keys import KeyRecord, KeyStore
+from tollbridge.identity.keys import KeyRecord, KeyStore, digest_of, with_hash
 from tollbridge.identity.users import add_key, add_user, change_key, change_user, secret_columns
 from tollbridge.storage.engine import open_engine
-from tollbridge.storage.unit_of_work import writing
+from tollbridge.storage.tables import api_keys
+from tollbridge.storage.unit_of_work import reading, writing
 
 SECRET = b"sk-" + b"s" * 40
 WRONG = b"sk-" + b"w" * 40
@@ -83,7 +84,8 @@ async def test_a_key_is_looked_up_once(engine: AsyncEngine, store: KeyStore):
     with queries(engine) as seen:
         assert await store.find(SECRET) == RECORD
         assert await store.find(SECRET) == RECORD
-    assert store.cached(SECRET) == RECORD
+    assert store.cached(SECRET) == store.known(digest_of(SECRET)) == RECORD
+    assert store.known(digest_of(WRONG)) is None
     assert len(seen) == 1
 
 
@@ -179,6 +181,48 @@ async def test_an_answer_from_before_a_change_is_not_kept(engine: AsyncEngine, s
         assert await asked == await later == RECORD
     assert store.cached(SECRET) == RECORD
     assert len(seen) == 2
+
+
+async def test_a_secret_that_was_rotated_away_ends_with_its_grace(
+    engine: AsyncEngine, store: KeyStore, secrets: Secrets
+):
+    old = {"old_hash": secrets.key_hash(WRONG.decode()), "old_last6": "wwwwww"}
+    for until_ms, expires_ms, ends_ms in ((50, 99, 50), (200, 99, 99), (50, None, 50)):
+        async with writing(engine) as connection:
+            await change_key(
+                connection, 7, {**old, "old_until_ms": until_ms, "expires_ms": expires_ms}
+            )
+        store.clear()
+        with queries(engine) as seen:
+            found = await store.find(WRONG)
+        assert found == replace(RECORD, last6="wwwwww", expires_ms=ends_ms)
+        assert store.cached(WRONG) == found
+        assert await store.find(SECRET) == replace(RECORD, expires_ms=expires_ms)
+        assert len(seen) == 1
+
+
+async def test_a_deleted_key_is_nobodys(engine: AsyncEngine, store: KeyStore, secrets: Secrets):
+    async with writing(engine) as connection:
+        old = {"old_hash": secrets.key_hash(WRONG.decode()), "old_until_ms": 2**60}
+        await change_key(connection, 7, {**old, "deleted_ms": 5})
+    assert await store.find(SECRET) is None
+    assert await store.find(WRONG) is None
+
+
+async def test_both_secrets_are_looked_up_by_their_indexes(engine: AsyncEngine, secrets: Secrets):
+    query = with_hash(select(api_keys.c.id), secrets.key_hash("x"))
+    text = str(query.compile(engine.sync_engine))
+    plain = engine.dialect.name == "postgresql"
+    async with reading(engine) as connection:
+        # A table of a few rows is read whole, whatever indexes it has.
+        if plain:
+            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN " if plain else "EXPLAIN QUERY PLAN "
+        rows = await connection.exec_driver_sql(explain + text, (b"x", b"x"))
+        plan = " ".join(str(row) for row in rows)
+    assert ("BitmapOr" if plain else "MULTI-INDEX OR") in plan
+    assert "uq_api_keys_old_hash" in plan
+    assert "SCAN api_keys" not in plan and "Seq Scan" not in plan
 
 
 async def test_memory_is_bounded_and_keeps_what_is_used(engine: AsyncEngine, secrets: Secrets):

@@ -64,6 +64,8 @@ async def test_a_key_is_stored_without_its_secret(engine: AsyncEngine, secrets: 
         assert await keys_of(connection, 1) == {"demo": row}
         assert await key_with_secret(connection, secrets, SECRET) == row
         assert await key_with_secret(connection, secrets, SECRET + "x") is None
+        await change_key(connection, 7, {"deleted_ms": 9})
+        assert await keys_of(connection, 1) == {}
     assert not row["enabled"]
     assert SECRET[:-6] not in str(row)
     assert (row["last6"], len(row["hash"])) == ("ssssss", 32)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.notify.waiting import subjects
@@ -140,6 +140,23 @@ async def test_stopping_does_not_wait_for_a_database_for_ever(tmp_path: Path):
     await alarms.stop()
     await engine.dispose()
     await other.dispose()
+
+
+async def test_a_write_that_is_under_way_when_all_ends_is_no_second_one(engine: AsyncEngine):
+    alarms = Alarms(engine, OPERATORS)
+    ends: list[asyncio.Task[None]] = []
+
+    def end(_connection: Connection) -> None:
+        if not ends:
+            ends.append(asyncio.ensure_future(alarms.stop()))
+
+    event.listen(engine.sync_engine, "commit", end)
+    alarms.raise_(Kind.POOL_EMPTY, "acme", "none is active")
+    alarms.start()
+    await until(lambda: bool(ends))
+    await ends[0]
+    (row,) = await rows(engine)
+    assert row.count == 1
 
 
 async def test_what_comes_during_a_write_that_fails_is_added(engine: AsyncEngine):

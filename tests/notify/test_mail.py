@@ -2,6 +2,7 @@
 
 import logging
 import stat
+from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
@@ -151,6 +152,52 @@ async def test_without_a_server_mail_is_a_private_file(tmp_path: Path, capsys):
     assert str(file) in told and "wallet 7" not in told
 
 
+_LINKS = "see https://example.test/ and\nhttp://127.0.0.1:8080/verify?token=abcdef0123\nlater /x\n"
+
+
+def _link_settings(tmp_path: Path, **changes):
+    base = {"mail_folder": str(tmp_path / "mail"), "database": f"sqlite:///{tmp_path}/t.db"}
+    return load_settings(**{**base, **changes})
+
+
+@pytest.mark.parametrize(
+    ("site", "changes", "shown"),
+    [
+        ("http://127.0.0.1:8080", {}, True),
+        # Another site's link, and the beginning of another host, are no links of ours.
+        ("http://127.0.0.1:80", {}, False),
+        ("https://example.tes", {}, False),
+        (None, {}, False),
+        # A log of a real installation may be collected anywhere.
+        (
+            "http://127.0.0.1:8080",
+            {"database": "postgresql://user@host/db", "key_file": "keys"},
+            False,
+        ),
+    ],
+)
+async def test_the_log_shows_a_link_where_trying_out(
+    tmp_path: Path, capsys, site: str | None, changes: dict, shown: bool
+):
+    settings = _link_settings(tmp_path, **changes)
+    sender = Mailer.of(settings, None if site is None else lambda: site)
+    await sender.send(Mail("a@b.cd", "s", _LINKS), "a-1", AT_MS)
+    told = capsys.readouterr().out
+    assert ("verify?token=abcdef0123" in told) is shown
+    assert ("link=" in told) is shown
+
+
+async def test_the_log_shows_no_link_of_a_mail_that_was_sent(tmp_path: Path, capsys):
+    async with mail_server() as server:
+        settings = _link_settings(
+            tmp_path, smtp_host="127.0.0.1", smtp_port=server.port, smtp_security="none"
+        )
+        sender = Mailer.of(settings, lambda: "http://127.0.0.1:8080")
+        await sender.send(Mail("a@b.cd", "s", _LINKS), "a-1", AT_MS)
+    assert len(server.mails) == 1
+    assert "token" not in capsys.readouterr().out
+
+
 async def test_a_folder_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "file").touch()
     sender = Mailer(sender="gate@example.test", folder=tmp_path / "file")
@@ -202,6 +249,13 @@ def test_whatever_passes_is_one_header_each(subject: str, text: str):
     assert {name.lower() for name in names[6:]} <= {
         "content-type", "content-transfer-encoding", "mime-version",
     }  # fmt: skip
+
+
+@given(st.text(alphabet="密钥的额 ab·=?<", min_size=1, max_size=200).map(str.strip).filter(bool))
+def test_a_subject_arrives_with_all_its_spaces(subject: str):
+    content = mailer(1)._message(Mail("a@b.c", subject, "text"), "a-1", AT_MS).as_bytes()
+    assert message_from_bytes(content, policy=policy.default)["subject"] == subject
+    assert all(len(line) <= 78 for line in content.splitlines() if b"ubject" in line)
 
 
 def test_a_mail_shows_nothing_of_itself():

@@ -1,5 +1,6 @@
 """Proof of the words that users get, and that they arrive at a mail server as they are."""
 
+from html import escape
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,13 @@ BUDGET = Spending("budget", 100, "", 50 * NANO, 50 * NANO, "1" * 32, "month", MA
 
 def test_a_limit():
     mail = spending_mail(TO, LIMIT)
-    assert mail.subject == ("[tollbridge] Limit of key prod: 80% spent · 密钥 prod 的额度已用 80%")
-    english, _, chinese = mail.text.partition("\n---\n")
-    assert english.splitlines() == [
+    assert mail.subject == ("[Tollbridge] Limit of key prod: 80% spent · 密钥 prod 的限额已用 80%")
+    english, _, chinese = mail.text.partition("\n\n---\n\n")
+    assert english.split("\n\n") == [
         "Limit of key prod: $8.000000001 of $10.00 is spent (80% or more).",
         f"The call that took it there: {'0' * 32}",
         "Calls with this key will be refused at 100% until the limit is raised.",
+        "— Tollbridge",
     ]
     assert "8.000000001" in chinese
     assert "0" * 32 in chinese
@@ -35,7 +37,7 @@ def test_a_limit():
             BUDGET,
             [
                 "Your budget for this month: $50.00 of $50.00 is spent",
-                "This month: 2026-03-01 to 2026-04-01 (UTC).",
+                "Period: 2026-03-01 to 2026-04-01 (UTC).",
                 "Calls go on: this budget only tells you.",
                 "您的本月预算",
             ],
@@ -68,7 +70,7 @@ def test_budgets(told: Spending, sentences: list[str]):
 def test_a_low_balance(days: int | None, english: str, chinese: str):
     told = LowBalance(3 * NANO // 2, 2 * NANO, "2" * 32, days)
     mail = low_balance_mail(TO, told)
-    assert mail.subject == "[tollbridge] Balance below $2.00 · 余额低于 $2.00"
+    assert mail.subject == "[Tollbridge] Balance below $2.00 · 余额低于 $2.00"
     assert english in mail.text
     assert chinese in mail.text
     assert ("the pace of" in mail.text) == (days is not None)
@@ -92,4 +94,34 @@ async def test_it_arrives_as_it_is_written():
     (got,) = server.mails
     assert got.to == [TO]
     assert got.message["subject"] == mail.subject
-    assert got.message.get_content().replace("\r\n", "\n") == mail.text
+    plain = got.message.get_body(("plain",))
+    assert plain.get_content().replace("\r\n", "\n") == mail.text
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "not_there"),
+    [
+        ("en", "[Bridge] Limit of key prod: 80% spent", "限额"),
+        ("zh_Hans", "[Bridge] 密钥 prod 的限额已用 80%", "Limit of"),
+    ],
+)
+def test_who_chose_a_language_gets_that_one(language: str, subject: str, not_there: str):
+    mail = spending_mail(TO, LIMIT, language, "Bridge")
+    assert mail.subject == subject
+    assert mail.html is not None
+    assert not_there not in mail.text + mail.html
+    low = low_balance_mail(TO, LowBalance(1, 2, None, 3), language, "Bridge")
+    assert "---" not in low.text
+
+
+@pytest.mark.parametrize("percent", [80, 100])
+@pytest.mark.parametrize("period", ["", "day", "week", "month"])
+def test_html_says_what_the_text_says(percent: int, period: str):
+    what = "key_budget" if period else "key_limit"
+    told = Spending(what, percent, "<b>&", 1, 2, "3" * 32, period, MARCH, APRIL)
+    mail = spending_mail(TO, told)
+    assert mail.html is not None
+    assert "<b>&" not in mail.html
+    for line in filter(None, mail.text.splitlines()):
+        if line != "---":
+            assert escape(line.removeprefix("— "), quote=False) in mail.html

@@ -57,11 +57,27 @@ def test_everything_from_the_terminal_event_on_is_held():
     assert tap.sequence == 4
 
 
-def test_nothing_is_content_before_an_item_appears():
+@pytest.mark.parametrize(
+    ("item", "content"),
+    [
+        ({"type": "message"}, False),
+        ({"type": "message", "role": "assistant", "status": "in_progress", "content": []}, False),
+        ({"type": "message", "content": [{"type": "output_text", "text": "all of it"}]}, True),
+        ({"type": "function_call", "name": "look_up", "arguments": ""}, True),
+        ({"type": "reasoning", "summary": []}, True),
+        ("of a later version", True),
+    ],
+)
+def test_an_item_is_content_unless_it_is_a_message_without_any(item, content):
     tap = ResponsesTap()
     tap.feed(CREATED)
     assert not tap.content
-    tap.feed(ADDED)
+    tap.feed(frame("response.output_item.added", sequence_number=1, output_index=0, item=item))
+    assert tap.content is content
+    part = {"type": "output_text", "text": "", "annotations": []}
+    tap.feed(frame("response.content_part.added", sequence_number=2, part=part))
+    assert tap.content is content
+    tap.feed(TEXT)
     assert tap.content
 
 

@@ -15,7 +15,7 @@ from tollbridge.core.metrics import Metrics
 from tollbridge.core.settings import Settings
 from tollbridge.demo.fake_books import AccountScript
 from tollbridge.demo.fake_upstream import FakeUpstream
-from tollbridge.identity.keys import KeyRecord, KeyStore
+from tollbridge.identity.keys import KeyRecord, KeyStore, digest_of
 from tollbridge.relay.bound import Bound
 from tollbridge.relay.pipeline import Relay
 from tollbridge.relay.pool import Pool
@@ -40,6 +40,10 @@ class Keys:
     def cached(self, secret: bytes) -> Any:
         """Return the record of the test's secret."""
         return self.record if secret == SECRET.encode() else KeyStore.MISSING
+
+    def known(self, digest: bytes) -> KeyRecord | None:
+        """Return the record by the digest of the test's secret."""
+        return self.record if digest == digest_of(SECRET.encode()) else None
 
     async def find(self, _secret: bytes) -> None:
         """Find nobody else."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from tests.relay.calls import channel, chat, snapshot
+from tests.relay.calls import channel, chat, key, snapshot
 from tests.relay.floor import PATIENCE_S, open_floor
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
+from tollbridge.core.money import Multiplier
 from tollbridge.demo.fake_reply import recording
 
 FAKE = {"prompt_tokens": 11, "tokens": 7}
@@ -34,6 +35,40 @@ def outcomes(floor):
     """Return account and outcome of each attempt in the only usage row."""
     listed = floor.row["attempts"]
     return [tuple(one[:2]) for one in msgspec.json.decode(listed)] if listed else None
+
+
+def offered_twice(floor):
+    """Let a key choose between two channels of one account each; return the cheap one's."""
+    cheap, dear = floor.accounts(2)
+    floor.world.snapshot = snapshot(
+        channel(1, "cheap", multiplier=Multiplier(1, 2), accounts=(cheap,)),
+        channel(2, "dear", accounts=(dear,)),
+    )
+    floor.keys.record = key(channel_id=None)
+    return cheap
+
+
+async def test_an_auto_key_leaves_a_channel_whose_only_account_fails_in_a_row(floor):
+    cheap = offered_twice(floor)
+    floor.script(1, status=500)
+    assert [(await floor.answered()).status for _ in range(4)] == [502, 502, 200, 200]
+    assert tries(floor) == ["1", "1", "2", "2"]
+    # With trouble everywhere the cheapest is asked again.
+    floor.script(2, status=500)
+    assert [(await floor.answered()).status for _ in range(3)] == [502, 502, 502]
+    assert tries(floor)[4:] == ["2", "2", "1"]
+    floor.pool.health.succeeded(cheap, "gpt-test")
+    floor.script(1)
+    assert (await floor.answered()).status == 200
+    assert tries(floor)[-1] == "1"
+
+
+async def test_an_auto_key_goes_where_somebody_fails_rather_than_where_nobody_is(floor):
+    offered_twice(floor)
+    floor.script(1, status=401)
+    floor.script(2, status=500)
+    assert [(await floor.answered()).status for _ in range(4)] == [502, 502, 502, 502]
+    assert tries(floor) == ["1", "2", "2", "2"]
 
 
 @BOTH

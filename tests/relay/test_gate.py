@@ -14,7 +14,7 @@ from tests.relay.visitor import Visitor
 from tollbridge.catalog.prices import Rates
 from tollbridge.core.errors import ApiError, Kind, Surface
 from tollbridge.core.money import Multiplier
-from tollbridge.identity.keys import KeyStore
+from tollbridge.identity.keys import KeyStore, digest_of
 from tollbridge.relay import gate
 
 RAW_TOO_DEEP = b'{"model":"gpt-test","messages":' + b"[" * 500 + b"]" * 500 + b"}"
@@ -24,12 +24,16 @@ class Keys:
     """A store of keys that knows some by heart and has to look for others."""
 
     def __init__(self, known, findable):
-        self.known = known
+        self.by_heart = known
         self.findable = findable
         self.looked_up = []
 
     def cached(self, secret):
-        return self.known.get(secret, KeyStore.MISSING)
+        return self.by_heart.get(secret, KeyStore.MISSING)
+
+    def known(self, digest):
+        found = {digest_of(secret): record for secret, record in self.by_heart.items()}
+        return found.get(digest)
 
     async def find(self, secret):
         self.looked_up.append(secret)

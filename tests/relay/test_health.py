@@ -96,6 +96,26 @@ def test_the_last_account_is_not_parked_for_what_passes(health, effect):
     assert health.usable(ONE, "m")
 
 
+@pytest.mark.parametrize("effect", [FAILING, OVERLOADED, PROXY_DOWN, rate_limited(None)])
+@pytest.mark.parametrize("last", [True, False])
+def test_an_account_that_fails_in_a_row_is_not_steady_until_it_answers(health, clock, effect, last):
+    assert health.steady(ONE, "m")
+    for _ in range(2):
+        health.failed(ONE, "m", effect, "why", last=last)
+    assert not health.steady(ONE, "m")
+    assert health.steady(TWO, "m")
+    health.succeeded(ONE, "m")
+    clock.now += 31.0
+    assert health.steady(ONE, "m")
+    health.failed(ONE, "m", effect, "why", last=True)
+    assert health.steady(ONE, "m")
+
+
+def test_who_may_not_be_asked_is_not_steady(health):
+    health.failed(ONE, "m", QUARANTINED, "why", last=True)
+    assert not health.steady(ONE, "m")
+
+
 @pytest.mark.parametrize("effect", [QUARANTINED, MODEL_GONE, rate_limited(90.0)])
 def test_the_last_account_is_parked_for_what_lasts(health, effect):
     assert health.failed(ONE, "m", effect, "why", last=True) is not None

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.relay.calls import price
-from tollbridge.core.money import Multiplier
 from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.meter import (
@@ -13,7 +12,6 @@ from tollbridge.relay.meter import (
     estimate_tokens,
     estimated_usage,
     known_client,
-    own_cost,
     with_request,
 )
 
@@ -38,17 +36,6 @@ def test_a_call_counts_as_a_request_only_where_requests_are_sold():
     used = Usage(input=5, output=7, images=(), clamped=True)
     assert with_request(used, price()) == used
     assert with_request(used, price(request=9)) == Usage(input=5, output=7, request=1, clamped=True)
-
-
-@given(st.integers(0, 10**15), st.integers(0, 10**6), st.integers(1, 10**6))
-def test_what_the_operator_pays_is_exact_and_rounded_up(nano, num, den):
-    paid = own_cost(nano, Multiplier(num, den))
-    assert (paid - 1) * den < nano * num <= paid * den
-
-
-@given(st.integers(0, 10**15), st.integers(1, 10**6))
-def test_list_price_is_list_price_however_it_is_written(nano, same):
-    assert own_cost(nano, Multiplier(same, same)) == nano
 
 
 @pytest.mark.parametrize(

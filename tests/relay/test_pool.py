@@ -57,6 +57,23 @@ def test_the_last_one_left_goes_on_failing_rather_than_nobody(scene):
     assert scene.asked() == {3}
 
 
+def test_a_channel_is_steady_as_long_as_one_account_is(scene):
+    def steady(serves=lambda _: True):
+        return scene.pool.any_steady(MAIN, "m", serves)
+
+    for one in (ONE, TWO):
+        for _ in range(2):
+            scene.pool.failed(MAIN, one, "m", FAILING, "status_500")
+        assert steady()
+    assert not steady(lambda one: one is not THREE)
+    for _ in range(2):
+        scene.pool.failed(MAIN, THREE, "m", FAILING, "status_500")
+    assert not steady()
+    assert scene.pool.any_left(MAIN, "m", (), lambda _: True)
+    scene.now = 15.0
+    assert steady()
+
+
 def test_where_nobody_is_to_be_parked_nobody_is(scene):
     pool = Pool(lambda: scene.now, lambda *told: scene.alarms.append(told), parks=False)
     for one in MAIN.accounts:

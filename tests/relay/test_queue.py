@@ -12,7 +12,7 @@ from tests.faults.ten_clock import leaping
 from tests.relay.calls import WALLET, channel, chat, key, snapshot
 from tests.relay.floor import open_floor
 from tests.relay.visitor import SECRET, Visitor
-from tollbridge.identity.keys import KeyStore
+from tollbridge.identity.keys import KeyStore, digest_of
 
 PATIENCE_S = 8.0
 USERS = {f"{SECRET}-{number}": number for number in range(100, 120)}
@@ -29,6 +29,10 @@ class Crowd:
 
     def cached(self, secret):
         return self.records.get(secret, KeyStore.MISSING)
+
+    def known(self, digest):
+        found = {digest_of(secret): record for secret, record in self.records.items()}
+        return found.get(digest)
 
     async def find(self, _secret):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from tollbridge.core.websocket import Socket
-from tollbridge.relay.exchange import Watcher
+from tollbridge.relay.exchange import HeadFacts, Watcher
 
 SECRET = "sk-test-0123456789-0123456789-0123456789"
 
@@ -32,6 +32,7 @@ class Visitor:
         self.path = path
         self.query = query
         self.headers = {b"authorization": b"Bearer " + secret.encode(), **(headers or {})}
+        self.facts = HeadFacts()
         self.peer = peer
         self.body = body if isinstance(body, bytes) else msgspec.json.encode(body)
         self.gone = False

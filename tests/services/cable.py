@@ -8,6 +8,8 @@ import asyncio
 import contextlib
 from enum import Enum
 
+from tests.services.ports import free_port
+
 _CHUNK = 1 << 16
 
 
@@ -33,8 +35,9 @@ class Cable:
 
     async def start(self, port: int = 0) -> int:
         """Listen, once more on the same port if it is given; return the port."""
+        port = port or free_port()
         self._listener = await asyncio.start_server(self._begin, "127.0.0.1", port)
-        return int(self._listener.sockets[0].getsockname()[1])
+        return port
 
     async def stop(self) -> None:
         """End all connections."""

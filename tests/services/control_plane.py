@@ -1,5 +1,6 @@
 """Owns fixtures of a migrated database on each engine, for tests of the control plane."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.core.secrets import Secrets
 from tollbridge.storage.engine import open_engine
-from tollbridge.storage.migrate import migrate
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -23,16 +23,21 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+async def engine(database_url: str, sqlite_template: Path) -> AsyncIterator[AsyncEngine]:
     """Return an engine on a migrated database."""
-    # A copy of a migrated database is found to be so.
-    await migrate(database_url)
+    if database_url.startswith("sqlite:"):
+        shutil.copyfile(sqlite_template, database_url.removeprefix("sqlite:///"))
     opened = open_engine(database_url)
     yield opened
     await opened.dispose()
 
 
+def the_secrets() -> Secrets:
+    """Make the secrets of an installation, always the same ones."""
+    return Secrets(b"p" * 32, {"k1": b"k" * 32}, "k1")
+
+
 @pytest.fixture
 def secrets() -> Secrets:
     """Return the secrets of an installation."""
-    return Secrets(b"p" * 32, {"k1": b"k" * 32}, "k1")
+    return the_secrets()

@@ -18,7 +18,8 @@ from typing import Any
 import httpx2
 
 from tests.services import nursery
-from tests.services.postgres import free_port
+from tests.services.plain import PLAIN
+from tests.services.ports import free_port
 from tollbridge.demo.fake_upstream import FakeUpstream
 
 KEY = "sk-test-0123456789-0123456789-0123456789"
@@ -106,11 +107,12 @@ class Gateway:
     def _wait_ready(self) -> None:
         assert self.process is not None
         deadline = time.monotonic() + 30
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with contextlib.suppress(httpx2.TransportError):
-                if httpx2.get(f"{self.url}/readyz", trust_env=False).status_code == 200:
-                    return
-            time.sleep(0.01)
+        with httpx2.Client(base_url=self.url, verify=PLAIN, trust_env=False) as client:
+            while time.monotonic() < deadline and self.process.poll() is None:
+                with contextlib.suppress(httpx2.TransportError):
+                    if client.get("/readyz").status_code == 200:
+                        return
+                time.sleep(0.02)
         raise AssertionError(f"the gateway did not come up:\n{self.log.read_text()[-2000:]}")
 
     def kill(self) -> None:
@@ -160,9 +162,8 @@ class Gateway:
     def client(self, **options: Any) -> httpx2.AsyncClient:
         """Return an HTTP client that calls with the test's key."""
         headers = {"authorization": f"Bearer {KEY}"}
-        return httpx2.AsyncClient(
-            base_url=self.url, headers=headers, trust_env=False, timeout=60, **options
-        )
+        usual: dict[str, Any] = {"verify": PLAIN, "trust_env": False, "timeout": 60}
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, **usual | options)
 
 
 @asynccontextmanager

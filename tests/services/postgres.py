@@ -11,12 +11,13 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.services.ports import free_port
 
 START_TIMEOUT_S = 60
 _ATTEMPTS = 5
@@ -53,13 +54,6 @@ def program_folder() -> Path:
     raise NotInstalledError("PostgreSQL's initdb, postgres and psql are not installed")
 
 
-def free_port() -> int:
-    """Return a loopback port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _unprivileged_user() -> str | None:
     """PostgreSQL refuses to run as root; None when we are not root."""
     if os.geteuid() != 0:
@@ -81,6 +75,7 @@ class Server:
         self._programs = program_folder()
         self._user = _unprivileged_user()
         self._process: subprocess.Popen[bytes] | None = None
+        self._shell: subprocess.Popen[str] | None = None
         self._databases = 0
         self.folder = Path(tempfile.mkdtemp(prefix="pg-"))
         self.port = 0
@@ -91,7 +86,7 @@ class Server:
             owner = pwd.getpwnam(self._user)
             os.chown(self.folder, owner.pw_uid, owner.pw_gid)
         self._run("initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-                  "--locale=C", "--no-sync")  # fmt: skip
+                  "--locale=C", "--no-sync", user=self._user)  # fmt: skip
         for _ in range(_ATTEMPTS):
             self.port = free_port()
             if self._serve():
@@ -100,6 +95,9 @@ class Server:
 
     def stop(self) -> None:
         """End the server (open connections are cut) and remove its folder."""
+        if self._shell is not None:
+            self._shell.communicate()
+            self._shell = None
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -120,17 +118,39 @@ class Server:
         name = f"test_{self._databases}"
         # A copy of its files: quicker than by way of the log.
         like = f" TEMPLATE {template.rpartition('/')[2]} STRATEGY FILE_COPY" if template else ""
-        self.execute(f"CREATE DATABASE {name}{like}")
+        self._say(f"CREATE DATABASE {name}{like}")
         try:
             yield f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
         finally:
-            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            self._say(f"DROP DATABASE {name} WITH (FORCE)")
 
     def execute(self, statement: str, database: str = "postgres") -> str:
         """Run one statement and return its rows as plain text."""
-        return self._run("psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
-                         "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres",
-                         "-d", database, "-c", statement)  # fmt: skip
+        return self._run("psql", *self._to(database), "-v", "ON_ERROR_STOP=1", "-c", statement)
+
+    def _say(self, statement: str) -> None:
+        """Run one statement in the shell that stays open: a psql for each is most of the work."""
+        if self._shell is None:
+            self._shell = subprocess.Popen(
+                [self._programs / "psql", *self._to("postgres")],
+                cwd=self.folder,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+            )
+        stdin, stdout = self._shell.stdin, self._shell.stdout
+        assert stdin is not None
+        assert stdout is not None
+        stdin.write(f"{statement};\n\\echo :ERROR :LAST_ERROR_MESSAGE\n")
+        stdin.flush()
+        if not (said := stdout.readline()).startswith("false"):
+            raise NotStartedError(f"{statement}: {said}")
+
+    def _to(self, database: str) -> tuple[str, ...]:
+        return ("-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres",
+                "-d", database)  # fmt: skip
 
     @property
     def _data(self) -> str:
@@ -145,12 +165,14 @@ class Server:
         kept = {name: value for name, value in os.environ.items() if not re.match("PG|LC_", name)}
         return {**kept, "LC_ALL": "C"}
 
-    def _run(self, program: str, *arguments: str) -> str:
+    def _run(self, program: str, *arguments: str, user: str | None = None) -> str:
+        # Only the server needs a user of its own. To start a program as one copies the page tables
+        # of the suite's process first.
         done = subprocess.run(
             [self._programs / program, *arguments],
             cwd=self.folder,
             env=self._environment,
-            user=self._user,
+            user=user,
             capture_output=True,
             text=True,
             check=False,

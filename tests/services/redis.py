@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.services.postgres import _die_with_parent, free_port
+from tests.services.ports import free_port
+from tests.services.postgres import _die_with_parent
 
 _ATTEMPTS = 5
 _START_TIMEOUT_S = 60

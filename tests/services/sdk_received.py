@@ -13,6 +13,8 @@ from google.genai import types
 from openai import OpenAI
 from pydantic import BaseModel
 
+from tests.services.plain import PLAIN
+
 QUESTION = "What is a bridge for?"
 TOOL_QUESTION = "What does Basel charge? Use the tool."
 TOOLS_QUESTION = "What do they charge and when? Use both tools."
@@ -54,18 +56,21 @@ class Received:
 def openai_client(base_url: str, key: str, **options: Any) -> OpenAI:
     """Return the official client: strict, and without retries of its own."""
     usual: dict[str, Any] = {"max_retries": 0, "_strict_response_validation": True}
-    http = httpx2.Client(trust_env=False)
+    http = httpx2.Client(verify=PLAIN, trust_env=False)
     return OpenAI(base_url=f"{base_url}/v1", api_key=key, http_client=http, **usual | options)
 
 
 def anthropic_client(base_url: str, key: str, **options: Any) -> Anthropic:
     """Return the official client: strict, and without retries of its own."""
     usual: dict[str, Any] = {"max_retries": 0, "_strict_response_validation": True}
-    http = httpx2.Client(trust_env=False)
+    http = httpx2.Client(verify=PLAIN, trust_env=False)
     return Anthropic(base_url=base_url, api_key=key, http_client=http, **usual | options)
 
 
 def gemini_client(base_url: str, key: str, **options: Any) -> genai.Client:
     """Return the official client; its models refuse unknown fields by themselves."""
-    http = types.HttpOptions(base_url=base_url, client_args={"trust_env": False}, **options)
+    plain = {"verify": PLAIN, "trust_env": False}
+    http = types.HttpOptions(
+        base_url=base_url, client_args=plain, async_client_args=plain, **options
+    )
     return genai.Client(api_key=key, http_options=http)

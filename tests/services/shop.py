@@ -3,6 +3,8 @@
 Everything is written as the product writes it: configuration by `apply`, usage rows from bills.
 """
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ import pytest
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.services.control_plane import the_secrets
 from tollbridge.api.app import make_api
 from tollbridge.api.apply import apply
 from tollbridge.api.services import ApiServices
@@ -28,7 +31,6 @@ from tollbridge.protocols.usage import Usage
 from tollbridge.storage.engine import open_engine
 from tollbridge.storage.ledger_items import USAGE_COLUMNS
 from tollbridge.storage.ledger_tables import hold, journal, purse, usage
-from tollbridge.storage.migrate import migrate
 from tollbridge.storage.tables import api_keys, channels, prices
 from tollbridge.storage.unit_of_work import reading, writing
 
@@ -272,6 +274,11 @@ class Shop:
 async def open_shop(engine: AsyncEngine, secrets: Secrets) -> Shop:
     """Return the shop, just opened, in a migrated database."""
     await apply(engine, secrets, CATALOGUE, environ={})
+    return await reopen_shop(engine, secrets)
+
+
+async def reopen_shop(engine: AsyncEngine, secrets: Secrets) -> Shop:
+    """Return the shop of a database that it is in."""
     snapshot = await load_snapshot(engine, secrets)
     services = ApiServices(
         engine=engine,
@@ -288,13 +295,25 @@ async def open_shop(engine: AsyncEngine, secrets: Secrets) -> Shop:
     return Shop(engine, secrets, services)
 
 
+@pytest.fixture(scope="session")
+def shop_template(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a SQLite file with the shop in it, to be copied: opening one takes its time."""
+    file = tmp_path_factory.mktemp("shop") / "shop.db"
+
+    async def open_it() -> None:
+        engine = open_engine(f"sqlite:///{shutil.copyfile(sqlite_template, file)}")
+        await open_shop(engine, the_secrets())
+        await engine.dispose()
+
+    asyncio.run(open_it())
+    return file
+
+
 @pytest.fixture
-async def shop(tmp_path: Path, secrets: Secrets) -> AsyncIterator[Shop]:
+async def shop(tmp_path: Path, secrets: Secrets, shop_template: Path) -> AsyncIterator[Shop]:
     """Return the shop on SQLite, for tests that are not about the database."""
-    url = f"sqlite:///{tmp_path}/shop.db"
-    await migrate(url)
-    engine = open_engine(url)
-    yield await open_shop(engine, secrets)
+    engine = open_engine(f"sqlite:///{shutil.copyfile(shop_template, tmp_path / 'shop.db')}")
+    yield await reopen_shop(engine, secrets)
     await engine.dispose()
 
 

@@ -54,6 +54,11 @@ async def _serve(folder: Path, post: Post) -> None:
     server = await asyncio.start_server(answer, sock=post.listener)
     post.ready()
     await told.wait()
+    # Whoever was accepted is answered, as a gateway does it. A server of this loop that is closed
+    # drops those whose task has not begun, and tasks that are left would be cancelled.
+    asyncio.get_running_loop().remove_reader(post.listener)
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0.001)
     server.close()
 
 

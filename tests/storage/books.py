@@ -110,7 +110,7 @@ def open_book(
     """Open the books as a node does at its start, recovery included."""
     book = book_class(path, NODE, connection_class=connection_class)
     book.begin_epoch("test")
-    reclaim(book)
+    reclaim(book, path)
     return book
 
 

@@ -13,7 +13,6 @@ from tollbridge.storage import ledger_nodes
 from tollbridge.storage.engine import open_engine
 from tollbridge.storage.ledger_items import Figures
 from tollbridge.storage.ledger_postgres import PostgresBook
-from tollbridge.storage.migrate import migrate
 from tollbridge.storage.postgres_commit import PostgresCommit
 
 _PURSE = (
@@ -27,8 +26,7 @@ _LINE = (
 
 
 async def begin(url: str, available: int = 1000, limit: int = 0, second: int = 0) -> None:
-    """Migrate and fill a database: two wallets, a key's limit and its budget."""
-    await migrate(url)
+    """Fill a migrated database: two wallets, a key's limit and its budget."""
     async with opened(url) as connection:
         for purse, kind, amount in (
             (WALLET, "wallet", 0),

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, Table, text
+from sqlalchemy import Connection, MetaData, Table, inspect, text
 
 from tollbridge.billing.bill import Bill, pack
 from tollbridge.core.clock import now_ms
@@ -27,7 +27,9 @@ TEXTS = (
 Rows = dict[str, list[dict[str, Any]]]
 _PEAK = '{"from":"08:00","to":"18:00","days":[0,4],"zone":"UTC","num":3,"den":2}'
 _ORDER = ("users", "channels", "accounts", "account_tokens", "models", "prices", "api_keys",
-          "access_tokens", "user_groups", "user_alert", "site", "node", "purse", "hold", "usage",
+          "access_tokens", "user_groups", "user_alert", "site", "recovery_codes",
+          "external_identities", "bonus_marks", "invites", "redeem_codes", "announcements",
+          "audit_log", "idempotency", "node", "purse", "hold", "usage",
           "sink_feed", "journal", "lot", "lot_use", "job", "alert", "lease")  # fmt: skip
 _COUNTS = USAGE_COLUMNS[USAGE_COLUMNS.index("input") : USAGE_COLUMNS.index("items")]
 
@@ -146,9 +148,14 @@ class Shop:
             role="user", group_name="default", status="active", password_hash=None,
             wallet_id=wallet, created_ms=self._first,
             **self._new(rpm=1, tpm=2, concurrency=3, telegram_id=number or None,
-                        budget_nano=number or None, budget_period="month", low_balance_nano=number),
+                        budget_nano=number or None, budget_period="month", low_balance_nano=number,
+                        language=("en", None)[number % 2], zone="Asia/Shanghai", verified_ms=1,
+                        terms_version="2 ü", terms_ms=2, status_reason=self._text(),
+                        totp_secret=None if number else self._factor(user), totp_step=9,
+                        deleted_ms=number or None),
         )  # fmt: skip
         if self._newest:
+            self._person(user)
             self._add(
                 "user_alert", user_id=user, key_id=key, kind="budget", window_ms=self._first,
                 at_ms=self._now,
@@ -163,7 +170,9 @@ class Shop:
             last6="abcdef", channel_id=self._one("channels")["id"], enabled=True,
             limit_nano=10**12 if limit else None, limit_excess_nano=0, limit_purse_id=limit,
             expires_ms=None, ips="[]", models="[]", may_pin=False, rpm=0, tpm=0, concurrency=0,
-            created_ms=self._first, **self._new(budget_nano=10**12, budget_period="month"),
+            created_ms=self._first,
+            **self._new(budget_nano=10**12, budget_period="month", deleted_ms=number or None,
+                        old_hash=self._random.randbytes(32), old_last6="012345", old_until_ms=4),
         )  # fmt: skip
         purses = [(wallet, "wallet", user, 0)]
         if limit:
@@ -176,6 +185,42 @@ class Shop:
                 available=available, held=0, **self._new(granted=available),
             )  # fmt: skip
         self._move("promo", f"wallet:{wallet}", self._random.randint(1, 10**11), "grant", str(user))
+
+    def _factor(self, user: int) -> str:
+        return SECRETS.seal("hush", f"user:{user}:totp_secret")
+
+    def _person(self, user: int) -> None:
+        """What a backup keeps of somebody who signed up, and of what operators did."""
+        mark = self._random.randbytes
+        self._add("recovery_codes", id=self._id(), user_id=user, hash=mark(32), used_ms=None)
+        self._add(
+            "external_identities", id=self._id(), user_id=user, provider="github",
+            subject=str(user), email="É@example.com", created_ms=1,
+        )  # fmt: skip
+        self._add("bonus_marks", kind="sign_up", mark=mark(32), at_ms=1)
+        self._add(
+            "invites", id=self._id(), hash=mark(32), last6="fedcba", note=self._text(), uses_max=3,
+            uses=2, created_by=user, created_ms=1, expires_ms=None, revoked_ms=2,
+        )  # fmt: skip
+        self._add(
+            "redeem_codes", id=self._id(), hash=mark(32), last6="abcdef", batch=self._text(),
+            amount_nano=2**62, credit_days=30, created_by=None, created_ms=1, expires_ms=2,
+            revoked_ms=None, redeemed_by=user, redeemed_ms=3,
+        )  # fmt: skip
+        self._add(
+            "announcements", id=self._id(), level="incident", title=self._text(),
+            body=self._text(), language="zh_Hans", starts_ms=1, ends_ms=None, created_by=user,
+            created_ms=1,
+        )  # fmt: skip
+        self._add(
+            "audit_log", id=self._id(), at_ms=1, actor_id=None, actor="shell", via="shell",
+            address="", action="user.suspend", subject_kind="user", subject_id=user,
+            subject=self._text(), detail='{"reason":"ü"}',
+        )  # fmt: skip
+        self._add(
+            "idempotency", user_id=user, name=self._text(), request=mark(32), status=200,
+            answer=self._text(), created_ms=1,
+        )  # fmt: skip
 
     def _move(self, debit: str, credit: str, amount: int, kind: str, ref: str) -> None:
         self._add(
@@ -264,14 +309,15 @@ class Shop:
 
 def write(connection: Connection, rows: Rows) -> None:
     """Put the rows of a shop into the tables that the database has, instead of what is there."""
-    found = MetaData()
-    tables = [Table(name, found, autoload_with=connection) for name in _ORDER if rows[name]]
+    found, there = MetaData(), inspect(connection).get_table_names()
+    assert {name for name in _ORDER if rows[name]} <= {*there}
+    tables = [Table(name, found, autoload_with=connection) for name in _ORDER if name in there]
     for table in reversed(tables):
         connection.execute(table.delete())
     for table in tables:
-        given = rows[table.name]
-        assert {*given[0]} <= {*table.columns.keys()}, table.name
-        connection.execute(table.insert(), given)
+        if given := rows[table.name]:
+            assert {*given[0]} <= {*table.columns.keys()}, table.name
+            connection.execute(table.insert(), given)
 
 
 def contents(connection: Connection) -> dict[str, list[tuple[Any, ...]]]:

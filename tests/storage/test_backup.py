@@ -28,10 +28,13 @@ async def test_the_manifest_says_what_is_needed(database_url, tmp_path):
         text("UPDATE accounts SET proxy = :proxy"), {"proxy": proxy}) and None)  # fmt: skip
     async with opened(database_url) as engine:
         manifest = await backup(engine, tmp_path / "backup", {"accounts": ("secret", "proxy")})
+        factors = await backup(engine, tmp_path / "backup", {"users": ("totp_secret",)})
         without = await backup(engine, tmp_path / "backup", {})
     assert manifest.key_ids == (SECRETS.current_key_id, "k7")
+    # Who has no second factor has nothing sealed there.
+    assert factors.key_ids == (SECRETS.current_key_id,)
     assert without.key_ids == ()
-    assert (manifest.revision, manifest.incarnation) == ("0010", 1)
+    assert (manifest.revision, manifest.incarnation) == ("0011", 1)
     assert manifest.engine in database_url
     archive = Archive(tmp_path / "backup")
     archive.check()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.services.postgres import free_port
+from tests.services.ports import free_port
 from tests.services.redis import Server
 from tollbridge.storage.bindings_redis import RedisBindings
 from tollbridge.storage.counters_redis import BadRedisUrl

@@ -10,8 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tests.storage.usage_writer import make_calls, recharge
 from tollbridge.core.clock import new_tid
+from tollbridge.storage import call_search
 from tollbridge.storage.call_index import index_chunk
-from tollbridge.storage.call_search import Found, Wanted, find_calls, keep_to_indexes, walks
+from tollbridge.storage.call_search import (
+    Found,
+    Wanted,
+    find_calls,
+    keep_to_indexes,
+    look_up,
+    walks,
+)
 from tollbridge.storage.query_tables import call_index
 from tollbridge.storage.unit_of_work import reading, working
 
@@ -185,3 +193,47 @@ def test_the_first_tid_of_a_millisecond(at_ms: int):
     (walked,) = walks(Wanted(from_ms=at_ms))
     shown = str(walked.compile(compile_kwargs={"literal_binds": True}))
     assert f"{at_ms:012x}{'0' * 20}" in shown
+
+
+async def test_account_and_error_are_found_in_the_rows_themselves(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(call_search, "_AT_ONCE", 3)
+    made = []
+    async with working(engine) as connection:
+        for number in range(20):
+            one = {"account_id": number % 3, "channel_id": number % 2,
+                   "error_kind": "overloaded" if number % 4 == 0 else None}  # fmt: skip
+            made.append({"tid": new_tid(), **one})
+            await make_calls(connection, [made[-1]["tid"]], **one)
+    while await index_chunk(engine):
+        pass
+    wishes = [
+        {"account_id": 2}, {"error_kind": "overloaded"}, {"account_id": 9}, {"error_kind": "x"},
+        {"account_id": 1, "error_kind": "overloaded", "channel_id": 0},
+    ]  # fmt: skip
+    async with reading(engine) as connection:
+        for wish in wishes:
+            expected = sorted(
+                (one["tid"] for one in made if wish.items() <= one.items()), reverse=True
+            )
+            for limit, span in ((1, 3), (7, 10), (50, 100)):
+                wanted = Wanted(**wish)
+                assert await all_of(connection, wanted, limit=limit, span=span) == expected
+                assert await all_back(connection, wanted, limit=limit, span=span) == expected
+
+
+async def test_rows_are_looked_up_by_their_tids(engine: AsyncEngine):
+    query = look_up(Wanted(error_kind="x"), [new_tid() for _ in range(1_000)])
+    compiled = query.compile(
+        dialect=engine.dialect, compile_kwargs={"literal_binds": True, "render_postcompile": True}
+    )
+    word = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
+    async with reading(engine) as connection:
+        await keep_to_indexes(connection)
+        plan = await connection.exec_driver_sql(f"{word} {compiled}")
+        lines = [" ".join(map(str, line)) for line in plan]
+    assert any("Index" in line or "SEARCH usage USING PRIMARY KEY" in line for line in lines)
+    assert not any("Seq Scan" in line or "SCAN usage" in line for line in lines)
+    # Nothing but the months of these calls is looked at.
+    assert sum("Scan" in line for line in lines) <= 1

@@ -1,11 +1,14 @@
 """Proof that connections are opened as promised, and that secrets stay out of errors."""
 
+from contextlib import nullcontext
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tollbridge.storage.engine import driver_url, open_engine, reason_of
+from tollbridge.storage.engine import BadData, driver_url, open_engine, reason_of
+from tollbridge.storage.tables import users
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,13 @@ async def test_sqlite_connections_are_durable_and_strict(tmp_path):
     await engine.dispose()
 
 
+async def test_postgresql_compiles_no_query(postgres_url: str):
+    engine = open_engine(postgres_url)
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SHOW jit"))).scalar() == "off"
+    await engine.dispose()
+
+
 async def test_errors_do_not_show_parameters(engine: AsyncEngine):
     async with engine.connect() as connection:
         with pytest.raises(DBAPIError) as caught:
@@ -42,6 +52,23 @@ async def test_errors_do_not_show_parameters(engine: AsyncEngine):
                 text("INSERT INTO nowhere VALUES (:secret)"), {"secret": "hush"}
             )
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("id", 2**63), ("id", -(2**80)), ("email", "\ud800"), ("email", "a\0b")],
+)
+async def test_a_value_that_cannot_be_held_is_no_fault_of_the_database(
+    engine: AsyncEngine, column: str, value: object
+):
+    asked = select(users.c.id).where(users.c[column] == value)
+    holds_nul = value == "a\0b" and engine.dialect.name == "sqlite"
+    with nullcontext() if holds_nul else pytest.raises(BadData) as caught:
+        async with engine.connect() as connection:
+            await connection.execute(asked)
+    assert caught is None or str(caught.value) == "a value that no database can hold"
+    async with engine.connect() as connection:
+        assert (await connection.execute(select(users.c.id))).all() == []
 
 
 async def test_the_reason_is_the_drivers_alone(tmp_path):

@@ -160,6 +160,17 @@ async def test_a_hold_of_an_earlier_epoch_is_neither_extended_nor_taken_for_ones
     assert await reclaim_orphans(control) == 1
 
 
+async def test_a_call_of_an_earlier_epoch_is_never_held_and_spent_at_once(node, control):
+    """The quick way makes no hold for it, so nothing in the books would contradict."""
+    tid = books.tid()
+    await node.write([books.hold(tid, 100)])
+    await control.execute("UPDATE node SET epoch = epoch + 1")
+    node.book.rejoin((node.epoch[0], 2))
+    more, end = books.hold(tid, 200), books.settle(tid, 0)
+    assert await node.write([more, end]) == {more: GONE, end: SettleResult(True, 0, 0, 1000)}
+    assert (await pg_nodes.state(control))[1] == {}
+
+
 async def test_a_hold_that_was_reclaimed_before_its_answer_came_is_refused_for_good(node, control):
     """Not for lack of money: a call that hears so never asks again under its tid."""
     tid = books.tid()

@@ -8,9 +8,9 @@ from tollbridge.storage import ledger_nodes
 
 
 @pytest.fixture
-async def url(postgres_url):
-    await pg_books.begin(postgres_url)
-    return postgres_url
+async def url(migrated_postgres_url):
+    await pg_books.begin(migrated_postgres_url)
+    return migrated_postgres_url
 
 
 @pytest.fixture

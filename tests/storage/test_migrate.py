@@ -88,4 +88,4 @@ def test_steps_form_one_line():
     script = ScriptDirectory.from_config(migration_config())
     assert len(script.get_heads()) == 1
     revisions = [step.revision for step in script.walk_revisions()]
-    assert revisions == [f"{step:04}" for step in range(10, 0, -1)]
+    assert revisions == [f"{step:04}" for step in range(11, 0, -1)]

@@ -102,8 +102,8 @@ def with_text(old, new):
     return ledger_postgres, "APPLY", text
 
 
-def forgiving(hold):
-    return posting(hold._replace(covered=0))
+def forgiving(hold, terms):
+    return posting(hold._replace(covered=0), terms)
 
 
 def _out_of_time(item, found, node, *, alive):

@@ -144,15 +144,17 @@ async def test_a_writer_that_cannot_end_in_time_is_cut_off():
 
 
 @pytest.fixture
-async def cable(postgres_url):
+async def cable(migrated_postgres_url):
     """Yield a cable to a database with purses."""
-    await pg_books.begin(postgres_url, 1000)
-    cable = Cable(urlsplit(postgres_url).port)
+    await pg_books.begin(migrated_postgres_url, 1000)
+    cable = Cable(urlsplit(migrated_postgres_url).port)
     port = await cable.start()
-    cable.url = postgres_url.replace(f":{urlsplit(postgres_url).port}/", f":{port}/")
+    cable.url = migrated_postgres_url.replace(
+        f":{urlsplit(migrated_postgres_url).port}/", f":{port}/"
+    )
     yield cable
     await cable.stop()
-    assert await pg_books.findings(postgres_url) == []
+    assert await pg_books.findings(migrated_postgres_url) == []
 
 
 @pytest.mark.parametrize("cut", list(Cut))

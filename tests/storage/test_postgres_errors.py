@@ -41,7 +41,7 @@ async def test_whose_fault_an_error_is(postgres_server, statement, values, fault
 
 
 async def test_a_server_that_is_not_there_is_trouble_and_no_answer(postgres_server):
-    from tests.services.postgres import free_port
+    from tests.services.ports import free_port
 
     with pytest.raises(DATABASE_TROUBLE) as caught:
         await asyncpg.connect(f"postgresql://postgres@127.0.0.1:{free_port()}/postgres")

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -152,6 +152,8 @@ def test_any_shop_comes_back_whole(pair, tmp_path, request):
         asyncio.run(migrate(source))
         asyncio.run(migrate(target))
 
+        @example(0, 2, 9, 6, (1, 2, 3, 4))
+        @example(1, 2, 0, 0, (4, 3, 2, 1))
         @settings(max_examples=4, suppress_health_check=list(HealthCheck))
         @given(
             st.integers(0, 2**32),

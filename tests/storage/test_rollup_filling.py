@@ -23,7 +23,7 @@ from tollbridge.storage.call_index import index_chunk
 from tollbridge.storage.ledger_tables import usage
 from tollbridge.storage.query_tables import rollup, rollup_dirty, rollup_view, rollup_view_floor
 from tollbridge.storage.rollup_filling import fill_views
-from tollbridge.storage.rollup_marks import DAY, HOUR, mark, slot_at
+from tollbridge.storage.rollup_marks import DAY, HOUR, due_marks, mark, slot_at, standing_marks
 from tollbridge.storage.rollup_views import view_floors
 from tollbridge.storage.rollups import FOREVER, begin
 from tollbridge.storage.unit_of_work import reading, working
@@ -128,6 +128,23 @@ async def test_a_slot_that_is_being_made_gets_another_mark(engine: AsyncEngine):
         after = (await connection.execute(marks.order_by("span"))).all()
     assert [(span, due) for span, _, due in after] == [(span, due) for span, _, due in before]
     assert not {number for _, number, _ in after} & {number for _, number, _ in before}
+
+
+async def test_who_makes_a_slot_anew_and_who_fills_it_never_wait_for_each_other(
+    engine: AsyncEngine,
+):
+    await before_there_were_views(engine)
+    day, hour = (slot_at(span, TODAY) for span in (DAY, HOUR))
+    async with working(engine) as connection:
+        await mark(connection, [day])
+    async with reading(engine) as connection:
+        marks = set(await due_marks(connection, FOREVER, 1))
+    async with working(engine) as connection:
+        assert await standing_marks(connection, marks) == marks
+        filling = asyncio.create_task(fill_views(engine))
+        await asyncio.wait([filling], timeout=0.3)
+        await mark(connection, [hour])
+    assert await filling > 0
 
 
 async def test_filling_beside_those_who_add_up(engine: AsyncEngine):

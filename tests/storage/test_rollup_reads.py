@@ -16,6 +16,7 @@ from tollbridge.storage.rollup_marks import DAY, HOUR
 from tollbridge.storage.rollup_reads import (
     NUMBERS,
     Asked,
+    Parts,
     given_pieces,
     read_charges,
     read_names,
@@ -130,3 +131,14 @@ async def test_names(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch):
         assert await read_names(connection, "key_id", [1]) == {}
         assert await read_names(connection, "channel_id", []) == {}
     assert found == {number: f"u{number}@example.com" for number in range(1, 6)}
+
+
+async def test_parts_alone(engine: AsyncEngine):
+    await fill(engine, row(DAY, 0, charge=5), row(DAY, 0, user=2, charge=50))
+    parts, pieces = Parts(("charge", "calls"), ("total_bins",)), [(0, Piece(DAY, 0, 1))]
+    async with reading(engine) as connection:
+        [found] = await read_sums(connection, pieces, (), {}, 9, parts)
+        [counted] = await read_sums(connection, pieces, (), {}, 9, Parts(("calls",), ()))
+    assert found.numbers == {"charge": 55, "calls": 2}
+    assert found.bins == {"total_bins": "7:1,7:1"}
+    assert (counted.numbers, counted.bins) == ({"calls": 2}, {})

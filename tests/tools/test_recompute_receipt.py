@@ -144,7 +144,7 @@ def _money(fields: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
         yield ("adjustments", number, "amount")
     yield from ((name,) for name in MONEY)
     yield ("multiplier",)
-    if fields["lines"] and not fields["adjustments"] and fields["end_state"] != "reclaimed":
+    if fields["lines"] and not fields["adjustments"]:
         yield ("list_cost",)
 
 

@@ -38,6 +38,7 @@ def test_programs_are_chosen_by_name_or_binary():
         "Caddy",
         "systemd-analyze",
         "Chromium",
+        "Chinese font",
     ]
     assert [program.name for program in system_packages.chosen(["nginx", "redis-server"])] == [
         "Valkey or Redis",

@@ -52,8 +52,10 @@ def test_everything_in_src_is_in_the_wheel_and_nothing_else(copy: Path, wheel: P
 def test_the_folders_of_data_are_in_it(wheel: Path):
     packed = names(wheel)
     for folder in ("migrations", "templates", "static", "locale"):
-        if (ROOT / "src" / "tollbridge" / folder).is_dir():
-            assert any(name.startswith(f"tollbridge/{folder}/") for name in packed), folder
+        assert any(name.startswith(f"tollbridge/{folder}/") for name in packed), folder
+    catalogue = "locale/zh_Hans/LC_MESSAGES/tollbridge.mo"
+    for name in ("templates/base.html", "static/app.css", "static/vendor/htmx.js", catalogue):
+        assert f"tollbridge/{name}" in packed
 
 
 def test_it_carries_the_licence_and_the_command(wheel: Path):

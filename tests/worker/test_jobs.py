@@ -15,7 +15,7 @@ def settings(tmp_path) -> Settings:
 async def test_every_periodic_job_has_a_name_of_its_own_and_runs(engine: AsyncEngine, settings):
     jobs = periodic_jobs(engine, settings)
     names = [job.name for job in jobs]
-    assert {"call_index", "partitions", "nodes"} <= set(names)
+    assert {"call_index", "partitions", "people", "nodes"} <= set(names)
     assert len(set(names)) == len(names)
     for job in jobs:
         assert len(job.name) <= 64

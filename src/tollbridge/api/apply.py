@@ -20,9 +20,11 @@ from tollbridge.catalog.sealed import SEALING_TURN
 from tollbridge.catalog.site_rows import match_site, read_site
 from tollbridge.core.clock import now_ms
 from tollbridge.core.secrets import Secrets, looks_minted
+from tollbridge.identity.audit import Actor, Subject, note
 from tollbridge.storage.unit_of_work import reading, take_turns, writing
 
 NOTHING = "nothing to change"
+_FILE = Subject("file", None, "configuration")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ async def apply(
     environ: Mapping[str, str],
     dry_run: bool = False,
     prune: bool = False,
+    by: Actor | None = None,
 ) -> Report:
     """Make the named things match the file; all of it or nothing.
 
     A dry run says what would change, keeps nothing and makes no keys. `prune` also switches off
     channels, accounts and models that the file does not name, and unnamed keys of users that it
-    does name. FileError with line and reason when the file is wrong.
+    does name. What is changed is a line of the audit log where `by` says who did it. FileError with
+    line and reason when the file is wrong.
     """
     async with reading(engine) as connection:
         known = await _known(connection)
@@ -75,6 +79,9 @@ async def apply(
         notes = unpriced(plan, await priced_models(connection))
         if dry_run or not lines:
             await connection.rollback()
+        elif by is not None:
+            changes = "\n".join(lines)
+            await note(connection, by, "file.apply", _FILE, at_ms, changes=changes, prune=prune)
     return Report(lines or [NOTHING], [] if dry_run else writer.minted, notes)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.billing.budgets import move_budget
 from tollbridge.billing.grants import grant, open_wallet
-from tollbridge.billing.limits import move_limit, open_limit, restart_limit
+from tollbridge.billing.limits import limit_changes, open_limit
 from tollbridge.catalog.fields import FileError
 from tollbridge.catalog.plan import KeyPlan, UserPlan
 from tollbridge.core.clock import new_id
@@ -29,7 +29,6 @@ from tollbridge.identity.users import (
     user_with_telegram,
 )
 from tollbridge.storage.rows import differing, to_json
-from tollbridge.storage.user_alerts import LIMIT_KINDS, forget_marks
 
 _BUDGET_COLUMNS = ("budget_nano", "budget_period")
 
@@ -152,7 +151,11 @@ class UserWriter:
             await self._add_key(user, user_id, key, wanted)
             self.lines.append(f"+ {title}")
             return
-        changes = differing(row, wanted) | await self._limit_changes(row, key.limit)
+        changes = differing(row, wanted)
+        if "hash" in changes:
+            # What the file says is the secret, at once.
+            changes |= {"old_hash": None, "old_last6": None, "old_until_ms": None}
+        changes |= await limit_changes(self._connection, row, key.limit)
         await change_key(self._connection, row["id"], changes)
         if key.budget is not None and not changes.keys().isdisjoint(_BUDGET_COLUMNS):
             now = period_at(key.budget.period, self._at_ms)
@@ -172,26 +175,6 @@ class UserWriter:
             purse_id = await open_limit(self._connection, key_id, key.limit)
             wanted |= {"limit_nano": key.limit, "limit_purse_id": purse_id}
         await add_key(self._connection, key_id, user_id, self._at_ms, wanted)
-
-    async def _limit_changes(self, row: RowMapping, limit: int | None) -> dict[str, Any]:
-        """Move the limit's purse to what the file says; return the key's columns that follow."""
-        if limit == row["limit_nano"]:
-            return {}
-        # A limit begins anew when it is raised or was away, and so does what is told of it.
-        if limit is None or limit > (row["limit_nano"] or 0):
-            await forget_marks(self._connection, row["user_id"], row["id"], LIMIT_KINDS)
-        if limit is None:
-            return {"limit_nano": None, "limit_excess_nano": 0}
-        purse_id = row["limit_purse_id"]
-        if purse_id is None:
-            purse_id = await open_limit(self._connection, row["id"], limit)
-            return {"limit_nano": limit, "limit_purse_id": purse_id}
-        if row["limit_nano"] is None:
-            excess = await restart_limit(self._connection, purse_id, limit)
-        else:
-            by = limit - row["limit_nano"] - row["limit_excess_nano"]
-            excess = await move_limit(self._connection, purse_id, by)
-        return {"limit_nano": limit, "limit_excess_nano": excess}
 
     async def _refuse_taken(self, key: KeyPlan, secret: str, row: RowMapping | None) -> None:
         owner = await key_with_secret(self._connection, self._secrets, secret)
@@ -250,4 +233,5 @@ def _named(changes: Mapping[str, Any]) -> str:
         "hash": "secret",
     }
     hidden = {"last6", "limit_excess_nano", "limit_purse_id"}
+    hidden |= {"old_hash", "old_last6", "old_until_ms"}
     return ", ".join(sorted(words.get(name, name) for name in changes if name not in hidden))

@@ -7,8 +7,9 @@ channels or keys.
 from typing import Any
 
 from tollbridge.billing.pricing import MILLION
+from tollbridge.billing.shown_price import price_text
 from tollbridge.catalog.prices import Price, Rates
-from tollbridge.core.money import NANO, Multiplier, ceil_div
+from tollbridge.core.money import Multiplier
 
 _TOKENS = (
     ("prompt", "input"),
@@ -21,8 +22,6 @@ _TOKENS = (
     ("image_token", "image_input"),
     ("image_output", "image_output"),
 )
-# Nine decimals of a price, six of a million tokens, nine of a multiplier.
-_PLACES = 24
 
 
 def price_fields(price: Price, multiplier: Multiplier) -> dict[str, Any]:
@@ -35,26 +34,18 @@ def price_fields(price: Price, multiplier: Multiplier) -> dict[str, Any]:
     pricing: dict[str, Any] = _rates(price.rates, multiplier)
     for name in ("request", "web_search", "second", "character"):
         if each := getattr(price, name):
-            pricing[name] = _usd(each, 1, multiplier)
+            pricing[name] = price_text(each, 1, multiplier)
     if price.tiers:
         pricing["overrides"] = [
             {"min_prompt_tokens": tier.above + 1, **_rates(tier.rates, multiplier)}
             for tier in reversed(price.tiers)
         ]
     images = [
-        {"size": row.size, "quality": row.quality, "price": _usd(row.price, 1, multiplier)}
+        {"size": row.size, "quality": row.quality, "price": price_text(row.price, 1, multiplier)}
         for row in price.images
     ]
     return {"pricing": pricing, **({"image_pricing": images} if images else {})}
 
 
 def _rates(rates: Rates, multiplier: Multiplier) -> dict[str, str]:
-    return {name: _usd(rates.of(bucket), MILLION, multiplier) for name, bucket in _TOKENS}
-
-
-def _usd(nano: int, count: int, multiplier: Multiplier) -> str:
-    """Return the dollars that one of `count` things costs which cost `nano` together."""
-    one = 10**_PLACES
-    whole, rest = divmod(ceil_div(nano * multiplier.num * one, multiplier.den * count * NANO), one)
-    decimals = f"{rest:0{_PLACES}d}".rstrip("0")
-    return f"{whole}.{decimals}" if decimals else str(whole)
+    return {name: price_text(rates.of(bucket), MILLION, multiplier) for name, bucket in _TOKENS}

@@ -1,20 +1,14 @@
 """Owns GET /v1/statements/{month}: a user's month as JSON, CSV, HTML or PDF."""
 
-import asyncio
-import re
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 
-from tollbridge.api import statement_csv, statement_html, statement_pdf
 from tollbridge.api.answers import PRIVATE, services_of
 from tollbridge.api.caller import Caller
 from tollbridge.api.database import asking
-from tollbridge.api.statement_lines import statement_fields
 from tollbridge.api.statistics import refused
+from tollbridge.billing.statement_files import FORMATS, statement_file
 from tollbridge.billing.statements import Statement, find_account, read_statement
 from tollbridge.billing.statistics import Unanswerable
 from tollbridge.core.clock import now_ms
@@ -22,13 +16,7 @@ from tollbridge.core.errors import ApiError, Kind
 
 router = APIRouter()
 
-_PARAMETERS = frozenset({"format", "zone", "key"})
-_SAFE = re.compile(r"[^0-9A-Za-z.\-]+", re.ASCII)
-
-
-class _Format(NamedTuple):
-    media_type: str
-    write: Callable[[Statement], bytes]
+_PARAMETERS: Final = frozenset({"format", "zone", "key"})
 
 
 @router.api_route("/v1/statements/{month}", methods=["GET", "HEAD"])
@@ -61,28 +49,6 @@ def format_of(name: str) -> str:
 
 
 async def written(one: Statement, name: str) -> Response:
-    """Return a statement in a format, made in a thread; it may say besides that nobody keeps it."""
-    form = FORMATS[name]
-    body = await asyncio.to_thread(form.write, one)
-    zone = _SAFE.sub("-", one.zone)
-    headers = {
-        "content-type": form.media_type,
-        "content-disposition": f'inline; filename="statement-{one.month}-{zone}.{name}"',
-        "content-security-policy": statement_html.POLICY,
-    }
-    return Response(body, headers=headers)
-
-
-def _json(one: Statement) -> bytes:
-    return msgspec.json.encode(statement_fields(one))
-
-
-FORMATS: Final[Mapping[str, _Format]] = MappingProxyType(
-    {
-        "json": _Format("application/json", _json),
-        "csv": _Format(statement_csv.MEDIA_TYPE, statement_csv.statement_csv),
-        "html": _Format(statement_html.MEDIA_TYPE, statement_html.statement_html),
-        "pdf": _Format(statement_pdf.MEDIA_TYPE, statement_pdf.statement_pdf),
-    }
-)
-"""What a statement is written in."""
+    """Return a statement in a format; it may say besides that nobody keeps it."""
+    file = await statement_file(one, name)
+    return Response(file.body, headers=dict(file.headers))

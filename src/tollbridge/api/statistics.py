@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from tollbridge.api.answers import answer, services_of
 from tollbridge.api.caller import Caller
 from tollbridge.api.database import asking
-from tollbridge.api.receipts import time_text
+from tollbridge.billing.receipt_fields import time_text
 from tollbridge.billing.statistics import (
     Figures,
     Latency,

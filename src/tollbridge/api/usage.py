@@ -8,46 +8,30 @@ receipt.
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
 
-from tollbridge.api.admin.fields import TID_PATTERN, GivenMoment, PlainText
+from tollbridge.api.admin.call_filters import UsageFilters
+from tollbridge.api.admin.fields import TID_PATTERN
 from tollbridge.api.answers import answer, services_of
 from tollbridge.api.caller import Caller
 from tollbridge.api.database import asking
-from tollbridge.api.receipts import time_text
-from tollbridge.billing.usage_page import Asked, UnknownName, UsageLine, UsagePage, read_page
+from tollbridge.billing.receipt_fields import time_text
+from tollbridge.billing.usage_page import UnknownName, UsageLine, UsagePage, read_page
 from tollbridge.core.errors import ApiError, Kind
-from tollbridge.core.money import format_usd, parse_usd
+from tollbridge.core.money import format_usd
 
 router = APIRouter()
 
 LIMIT_MAX = 200
-_NAME_MAX = 256
-
-
-def _nano(value: object) -> int:
-    return parse_usd(str(value))
-
-
-_Name = Annotated[PlainText, Field(min_length=1, max_length=_NAME_MAX)]
 _Tid = Annotated[str, Field(pattern=TID_PATTERN)]
 
 
-class UsageQuery(BaseModel):
+class UsageQuery(UsageFilters):
     """Which calls, all filters together, and which page: `next` goes into `after`, `previous` into `before`."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     limit: int = Field(50, ge=1, le=LIMIT_MAX)
     after: _Tid | None = None
     before: _Tid | None = None
-    key: _Name | None = None
-    channel: _Name | None = None
-    model: _Name | None = None
-    status_class: int | None = Field(None, ge=1, le=5)
-    min_charge: Annotated[int, BeforeValidator(_nano)] | None = None
-    since: GivenMoment | None = None
-    until: GivenMoment | None = None
 
 
 @router.api_route("/v1/usage", methods=["GET", "HEAD"])
@@ -60,7 +44,7 @@ async def usage(request: Request, asked: Annotated[UsageQuery, Query()], key: Ca
             page = await read_page(
                 connection,
                 key.user_id,
-                _calls(asked),
+                asked.asked(),
                 limit=asked.limit,
                 after=asked.after,
                 before=asked.before,
@@ -69,18 +53,6 @@ async def usage(request: Request, asked: Annotated[UsageQuery, Query()], key: Ca
             words = f"There is no such {error.field}."
             raise ApiError(Kind.INVALID_REQUEST, words, param=error.field) from None
     return answer(page_fields(page))
-
-
-def _calls(asked: UsageQuery) -> Asked:
-    return Asked(
-        key=asked.key,
-        channel=asked.channel,
-        model=asked.model,
-        status_class=asked.status_class,
-        min_charge=asked.min_charge,
-        from_ms=asked.since,
-        until_ms=asked.until,
-    )
 
 
 def page_fields(page: UsagePage) -> dict[str, Any]:
@@ -99,17 +71,21 @@ def _line_fields(one: UsageLine) -> dict[str, Any]:
         "object": "usage",
         "tid": one.tid,
         "time": time_text(one.at_ms),
+        "key_id": str(one.key_id),
         "key": one.key_name,
         "model_asked": one.model_asked,
         "model_sent": one.model_sent,
         "model_answered": one.model_answered,
         "channel": one.channel,
         "surface": one.surface,
+        "platform": one.platform,
         "stream": one.stream,
+        "client": one.client,
         "status": one.status,
         "end_state": one.end_state,
         "error": one.error,
         "flags": one.flags,
+        "service_tier": one.service_tier,
         "counts": one.counts,
         "charge": format_usd(one.charge),
         "reversed": format_usd(one.reversed),

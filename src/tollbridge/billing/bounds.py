@@ -165,15 +165,6 @@ def _rates(ask: Ask, price: Price) -> tuple[int, int]:
 
     Dearest bucket and tier throughout, service tiers too: which it will be, nobody knows before.
     """
-    dearest_in = dearest_out = 0
-    for rates in price.every_rates():
-        dearest_in = max(
-            dearest_in, rates.input, rates.cache_read, rates.cache_write_5m, rates.cache_write_1h
-        )
-        dearest_out = max(dearest_out, rates.output)
-        if ask.media_in:
-            dearest_in = max(dearest_in, rates.audio_input, rates.image_input)
-        if ask.media_out:
-            dearest_out = max(dearest_out, rates.audio_output, rates.image_output)
+    dearest_in, dearest_out = price.dearest(media_in=ask.media_in, media_out=ask.media_out)
     items = price.request + price.web_search * ask.searches + ask.counted
     return ask.input_tokens * dearest_in + items * MILLION, ask.copies * dearest_out

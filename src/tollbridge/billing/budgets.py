@@ -8,7 +8,6 @@ moment, so a changed budget moves both together, relative to what calls hold and
 import asyncio
 
 from sqlalchemy import case, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.core.clock import new_id
@@ -17,6 +16,7 @@ from tollbridge.identity.keys import KeyRecord
 from tollbridge.storage.ledger_tables import purse
 from tollbridge.storage.purse_reads import budget_of, budget_purse
 from tollbridge.storage.unit_of_work import reading, working
+from tollbridge.storage.upsert import upsert
 
 _KNOWN_MAX = 100_000
 
@@ -36,8 +36,7 @@ async def open_budget(connection: AsyncConnection, key: KeyRecord, start_ms: int
     now = await budget_of(connection, key.id, lock=True)
     same = now is not None and now.period == key.budget_period
     amount = now.budget if now is not None and same else key.budget_nano
-    insert_once = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    made = insert_once(purse).values(
+    made = upsert(connection, purse).values(
         id=new_id(),
         kind="key_budget",
         owner_id=key.id,

@@ -16,6 +16,7 @@ from tollbridge.billing.bill import Bill, unpack
 from tollbridge.billing.receipts import Receipt, receipt_of
 from tollbridge.catalog.price_rows import price_of
 from tollbridge.core.money import format_usd
+from tollbridge.core.phrase import phrase
 from tollbridge.storage.ledger_audit import CHARGE_KINDS, LOSS_KINDS, REVERSAL_KIND
 from tollbridge.storage.ledger_batch import owners
 from tollbridge.storage.ledger_tables import hold, journal, node
@@ -236,12 +237,21 @@ def _what_is_wrong(
 def _verdict(standing: OpenHold | None, settled: Settled | None) -> str:
     if settled is None:
         if standing is not None and standing.over:
-            return "right so far: its node has just ended, and its hold is about to be posted"
-        return "right so far: it is running and holds its money"
+            return phrase(
+                "right so far: its node has just ended, and its hold is about to be posted"
+            )
+        return phrase("right so far: it is running and holds its money")
     charge = settled.receipt.charge
     if settled.receipt.given_back:
         back = format_usd(settled.receipt.given_back)
-        return f"right: ${back} was given back, and ${format_usd(charge)} stays charged"
+        return phrase(
+            "right: $%(back)s was given back, and $%(charge)s stays charged",
+            back=back,
+            charge=format_usd(charge),
+        )
     if not charge and not settled.loss:
-        return "right: it cost nothing, and its journal lines come to nothing"
-    return f"right: its charge of ${format_usd(charge)} is the sum of its journal lines"
+        return phrase("right: it cost nothing, and its journal lines come to nothing")
+    return phrase(
+        "right: its charge of $%(charge)s is the sum of its journal lines",
+        charge=format_usd(charge),
+    )

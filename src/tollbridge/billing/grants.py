@@ -5,12 +5,12 @@ processes may be holding and settling on the same purse, so nothing here writes 
 """
 
 from sqlalchemy import insert, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.billing.lots import add_lot
 from tollbridge.core.clock import new_id
 from tollbridge.storage.ledger_tables import journal, purse
+from tollbridge.storage.upsert import upsert
 
 
 async def open_wallet(connection: AsyncConnection, user_id: int) -> int:
@@ -40,8 +40,7 @@ async def grant(
     """
     if amount <= 0:
         raise ValueError("a grant must be above zero")
-    insert_once = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    line = insert_once(journal).values(
+    line = upsert(connection, journal).values(
         id=new_id(),
         at_ms=at_ms,
         debit="promo",

@@ -28,7 +28,10 @@ _SLOT_MS = FIVE_MINUTES * 1000
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """An active user: where to write to, the balance, and below which it is low (0 = never)."""
+    """An active user: where to write to, the balance, and below which it is low (0 = never).
+
+    `language` None: none was chosen.
+    """
 
     user_id: int
     email: str
@@ -36,6 +39,7 @@ class Owner:
     available: int
     low: int
     budget: tuple[int, str] | None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,8 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """The line that took spending to a mark, and its call if it is about one."""
+    """What took spending to a mark: a call, by any line of its own; None: a line about no call."""
 
-    line: int
     call: str | None
 
 
@@ -90,7 +93,7 @@ def crossing(lines: Iterable[Line], now: int, mark: int) -> Crossing | None:
     for line in lines:
         now -= line.amount
         if now < mark:
-            return Crossing(line.id, line.call)
+            return Crossing(line.call)
     return None
 
 
@@ -112,6 +115,7 @@ async def owners_of(
             row["available"],
             low if row["low_balance_nano"] is None else row["low_balance_nano"],
             (row["budget_nano"], row["budget_period"]) if row["budget_nano"] else None,
+            row["language"],
         )
         for row in (await connection.execute(query)).mappings()
     ]
@@ -124,7 +128,9 @@ async def levels_of(
     by_user = {owner.user_id: owner for owner in owners}
     query = select(api_keys, purse.c.available)
     query = query.outerjoin(purse, purse.c.id == api_keys.c.limit_purse_id)
-    query = query.where(api_keys.c.id.in_(sorted(moved.keys))).order_by(api_keys.c.id)
+    # Of a key that was deleted nobody is told any more.
+    there = api_keys.c.id.in_(sorted(moved.keys)), api_keys.c.deleted_ms.is_(None)
+    query = query.where(*there).order_by(api_keys.c.id)
     keys = [
         row for row in (await connection.execute(query)).mappings() if row["user_id"] in by_user
     ]

@@ -4,11 +4,14 @@ A limit is not money: it has no journal. Running calls hold and spend from the p
 limit is a relative change under the row's lock.
 """
 
-from sqlalchemy import insert, select, update
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.core.clock import new_id
 from tollbridge.storage.ledger_tables import purse
+from tollbridge.storage.user_alerts import LIMIT_KINDS, forget_marks
 
 
 async def open_limit(connection: AsyncConnection, key_id: int, limit: int) -> int:
@@ -40,6 +43,33 @@ async def restart_limit(connection: AsyncConnection, purse_id: int, limit: int) 
     """Let a limit that was off begin afresh; return what of it running calls exceed."""
     available, _ = await _locked(connection, purse_id)
     return await move_limit(connection, purse_id, limit - available)
+
+
+async def limit_changes(
+    connection: AsyncConnection, key: RowMapping, limit: int | None
+) -> dict[str, Any]:
+    """Move a key's purse to another limit, None is none; return the key's columns that follow.
+
+    What was spent of a limit counts in the next one, unless there was none in between. The caller
+    keeps others from changing the key's row meanwhile.
+    """
+    if limit == key["limit_nano"]:
+        return {}
+    # A limit begins anew when it is raised or was away, and so does what is told of it.
+    if limit is None or limit > (key["limit_nano"] or 0):
+        await forget_marks(connection, key["user_id"], key["id"], LIMIT_KINDS)
+    if limit is None:
+        return {"limit_nano": None, "limit_excess_nano": 0}
+    purse_id = key["limit_purse_id"]
+    if purse_id is None:
+        purse_id = await open_limit(connection, key["id"], limit)
+        return {"limit_nano": limit, "limit_purse_id": purse_id}
+    if key["limit_nano"] is None:
+        excess = await restart_limit(connection, purse_id, limit)
+    else:
+        by = limit - key["limit_nano"] - key["limit_excess_nano"]
+        excess = await move_limit(connection, purse_id, by)
+    return {"limit_nano": limit, "limit_excess_nano": excess}
 
 
 async def _locked(connection: AsyncConnection, purse_id: int) -> tuple[int, int]:

@@ -7,16 +7,16 @@ times milliseconds since 1970. Must not know when it runs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.core.clock import new_id
 from tollbridge.storage.ledger_tables import journal, lot, lot_use, purse
 from tollbridge.storage.lot_days import spent_by_day
 from tollbridge.storage.unit_of_work import take_turns
+from tollbridge.storage.upsert import upsert
 
 _DAY_MS = 86_400_000
 _NEVER = 1 << 62
@@ -212,8 +212,7 @@ async def _change(connection: AsyncConnection, changes: Iterable[tuple[int, int]
 async def _note(connection: AsyncConnection, shares: Sequence[_Share]) -> None:
     if not shares:
         return
-    upsert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    line = upsert(lot_use)
+    line = upsert(connection, lot_use)
     line = line.on_conflict_do_update(
         index_elements=["lot_id", "day_ms"],
         set_={"amount": lot_use.c.amount + line.excluded.amount},

@@ -161,7 +161,7 @@ class SqliteNode:
         book = SqliteBook(self._path, _NODE_ID, connection_class=connection_class)
         try:
             book.begin_epoch("sqlite")
-            self.reclaimed = reclaim(book)
+            self.reclaimed = reclaim(book, self._path)
         except BaseException:
             book.close()
             raise

@@ -81,6 +81,13 @@ def costs(usage: Usage, price: Price, multiplier: Multiplier) -> tuple[int, int]
     return (listed if multiplier == _LIST_PRICE else total_of(parts, multiplier)), listed
 
 
+def own_cost(list_nano: int, account_cost: Multiplier) -> int:
+    """Return what the operator pays for a call of this list cost, in nano-dollars."""
+    if account_cost.num == account_cost.den:
+        return list_nano
+    return ceil_div(list_nano * account_cost.num, account_cost.den)
+
+
 def explain(usage: Usage, price: Price, multiplier: Multiplier) -> Explanation:
     """Return the receipt of a charge; raises as `charge` does."""
     tokens_in = usage.tokens_in()

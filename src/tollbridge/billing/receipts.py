@@ -6,7 +6,7 @@ not in it. Must not know how it is written, nor who may read it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping
@@ -16,6 +16,7 @@ from tollbridge.billing.pricing import AmountTooLarge, Explanation, Line, Unpric
 from tollbridge.catalog.price_rows import price_of
 from tollbridge.catalog.prices import Price
 from tollbridge.core.errors import ApiError, Kind, message_of
+from tollbridge.core.language import N_
 from tollbridge.core.money import Multiplier
 from tollbridge.protocols.usage import TOKEN_BUCKETS, ImageCount, Usage
 from tollbridge.storage.usage_reads import find_price, find_usage, is_running
@@ -23,23 +24,37 @@ from tollbridge.storage.usage_reads import find_price, find_usage, is_running
 _COUNTS = (*TOKEN_BUCKETS, "reasoning")
 _ITEMS = ("request", "web_search", "second", "character")
 _FREE = {
-    "refused": "The call was refused before an answer began; it costs nothing.",
-    "upstream_error": "The provider failed before an answer began; the call costs nothing.",
-    "empty": "The answer was empty; the call costs nothing.",
-    "withheld": "The answer was withheld because it could not be recorded; the call costs nothing.",
-    "database_lost": "The call could not be recorded and was ended; it costs nothing.",
+    "refused": N_("The call was refused before an answer began; it costs nothing."),
+    "upstream_error": N_("The provider failed before an answer began; the call costs nothing."),
+    "empty": N_("The answer was empty; the call costs nothing."),
+    "withheld": N_(
+        "The answer was withheld because it could not be recorded; the call costs nothing."
+    ),
+    "database_lost": N_("The call could not be recorded and was ended; it costs nothing."),
 }
-_LIMITED = (
+_LIMITED = N_(
     "The free money of the balance, or of the key's limit, was used up while the answer was written:"
     " it ended there with finish reason length and costs what was delivered."
 )
-
-_GIVEN_BACK = "Given back: the charge of this call was reversed."
+_RECLAIMED = N_("The call was interrupted; it is charged as far as it was last recorded.")
+_CUT_SHORT = {
+    "client_gone": N_("The client left: the call costs its input and what was written until then."),
+    "partial": N_("The provider broke off: the call costs its input and what was delivered."),
+    "reclaimed": _RECLAIMED,
+}
+_DRAINED = N_("The client left, but the provider went on: the call costs the whole answer.")
+_ESTIMATED = N_("The provider did not tell all that was used: counts are estimated from the text.")
+_CLAMPED = N_("The usage that the provider told did not add up and was put right.")
+_GIVEN_BACK = N_("Given back: the charge of this call was reversed.")
+_LOST = N_("Not charged: more than was reserved and than the wallet had; the operator bears it.")
 
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """What the charge differs by from the priced counts, in nano-dollars: mostly below zero."""
+    """What the charge differs by from the priced counts, in nano-dollars: mostly below zero.
+
+    `reason` is a text that can be translated.
+    """
 
     reason: str
     amount: int
@@ -57,17 +72,23 @@ class Receipt:
 
     tid: str
     at_ms: int
+    key_id: int
     key_name: str
     model_asked: str
     model_sent: str | None
     model_answered: str | None
     channel: str
     surface: str
+    platform: str | None
     stream: bool
+    client: str | None
     status: int
     end_state: str
     error: str | None
-    why: str | None
+    failure: str | None
+    """What the client read when the call failed, in the words of its dialect."""
+    said: tuple[str, ...]
+    """Why the call costs what it does, in sentences that can be translated."""
     flags: tuple[str, ...]
     counts: dict[str, int]
     lines: tuple[Line, ...]
@@ -84,6 +105,11 @@ class Receipt:
     list_cost: int
     first_token_ms: int | None
     total_ms: int
+
+    @property
+    def why(self) -> str | None:
+        """Why the call failed, and why it costs what it does; None when there is nothing to say."""
+        return " ".join(filter(None, (self.failure, *self.said))) or None
 
 
 class StillRunning(Exception):
@@ -117,17 +143,21 @@ def receipt_of(row: RowMapping, price: Price | None) -> Receipt:
     return Receipt(
         tid=row["tid"],
         at_ms=row["at_ms"],
+        key_id=row["key_id"],
         key_name=row["key_name"],
         model_asked=row["model_asked"],
         model_sent=row["model_sent"],
         model_answered=row["model_answered"],
         channel=row["channel_name"],
         surface=row["surface"],
+        platform=row["platform"],
         stream=row["stream"],
+        client=row["client"],
         status=row["status"],
         end_state=row["end_state"],
         error=error,
-        why=_why(row),
+        failure=_failure(row),
+        said=tuple(_said(row)),
         flags=tuple(filter(None, row["flags"].split(","))),
         counts={name: row[name] for name in _COUNTS if row[name]},
         lines=explained.lines,
@@ -179,39 +209,54 @@ def _adjustments(row: RowMapping, cost: int, *, priced: bool) -> Iterator[Adjust
     if other:
         yield Adjustment(_reason(row, other, priced=priced), other)
     if row["loss"]:
-        yield Adjustment(
-            "Not charged: more than was reserved and than the wallet had; the operator bears it.",
-            -row["loss"],
-        )
+        yield Adjustment(_LOST, -row["loss"])
     if row["reversed"]:
         yield Adjustment(_GIVEN_BACK, -row["reversed"], given_back=True)
 
 
 def _reason(row: RowMapping, difference: int, *, priced: bool) -> str:
     if not row["charge"] and row["end_state"] in _FREE:
-        return f"Not charged: {_FREE[row['end_state']]}"
+        return N_("Not charged: no answer was delivered.")
     if row["end_state"] == "reclaimed" and "voided" in row["flags"].split(","):
-        return "Not charged: the call was open when the books were restored from a backup."
+        return N_("Not charged: the call was open when the books were restored from a backup.")
     if row["end_state"] == "reclaimed":
-        return "The call was interrupted; it is charged as far as it was last recorded."
+        return _RECLAIMED
     if not priced:
-        return "The price list of this call is not available any more."
+        return N_("The price list of this call is not available any more.")
     if difference < 0 and "estimated" in row["flags"].split(","):
-        return "Not charged: an estimate never costs more than was reserved."
-    return "Not charged." if difference < 0 else "Charged besides the counts above."
+        return N_("Not charged: an estimate never costs more than was reserved.")
+    return N_("Not charged.") if difference < 0 else N_("Charged besides the counts above.")
 
 
-def _why(row: RowMapping) -> str | None:
-    """Return in words why a call failed, and why it costs what it does."""
-    said = []
-    if row["error_kind"] in set(Kind):
-        facts = {"model": row["model_asked"]}
-        words = message_of(ApiError(Kind(row["error_kind"]), facts=facts))
-        said.append(words if words.endswith(".") else f"{words}.")
-    if not row["charge"] and row["end_state"] in _FREE:
-        said.append(_FREE[row["end_state"]])
-    if row["end_state"] == "limited":
-        said.append(_LIMITED)
+def _failure(row: RowMapping) -> str | None:
+    """Return the sentence that the client read, when the call failed."""
+    if row["error_kind"] not in set(Kind):
+        return None
+    facts = {"model": row["model_asked"]}
+    words = message_of(ApiError(Kind(row["error_kind"]), facts=facts))
+    return words if words.endswith(".") else f"{words}."
+
+
+def _said(row: RowMapping) -> Iterator[str]:
+    """Say why a call costs what it does."""
+    state, flags = row["end_state"], row["flags"].split(",")
+    if not row["charge"] and state in _FREE:
+        yield _FREE[state]
+    if state == "limited":
+        yield _LIMITED
+    if row["charge"]:
+        yield from _counted(state, flags)
     if row["reversed"]:
-        said.append(_GIVEN_BACK)
-    return " ".join(said) or None
+        yield _GIVEN_BACK
+
+
+def _counted(state: str, flags: Sequence[str]) -> Iterator[str]:
+    """Say what the counts of a charged call are, where they are not the provider's of a whole answer."""
+    if state in _CUT_SHORT:
+        yield _CUT_SHORT[state]
+    elif "client_disconnected" in flags:
+        yield _DRAINED
+    if "estimated" in flags:
+        yield _ESTIMATED
+    if "clamped" in flags:
+        yield _CLAMPED

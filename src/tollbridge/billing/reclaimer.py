@@ -5,7 +5,8 @@ Every process does it; whoever comes second finds nothing left (money.md, "Death
 
 import asyncpg
 
-from tollbridge.billing.recovery import posting
+from tollbridge.billing.recovery import bill_of, posting
+from tollbridge.billing.terms import Terms
 from tollbridge.core.telemetry import get_logger
 from tollbridge.storage.ledger_batch import OpenHold
 from tollbridge.storage.ledger_exact import Written, reap
@@ -24,29 +25,30 @@ async def reclaim_orphans(connection: asyncpg.Connection) -> int:
     """
     reclaimed = 0
     while standing := await orphans(connection):
-        posted = await _post(connection, standing)
+        terms = await Terms.of_server(connection, map(bill_of, standing))
+        posted = await _post(connection, standing, terms)
         reclaimed += posted
         if not posted:
             break
     return reclaimed
 
 
-async def _post(connection: asyncpg.Connection, standing: list[OpenHold]) -> int:
+async def _post(connection: asyncpg.Connection, standing: list[OpenHold], terms: Terms) -> int:
     """One bill that the tables refuse must not keep the others' money held: it goes plain."""
     try:
-        written = await reap(connection, [posting(hold) for hold in standing])
+        written = await reap(connection, [posting(hold, terms) for hold in standing])
     except Exception as error:
         if fault_of(error) is not Fault.ITEM:
             raise
         if len(standing) > 1:
-            return sum([await _post(connection, [hold]) for hold in standing])
-        written = await _post_plain(connection, standing[0])
+            return sum([await _post(connection, [hold], terms) for hold in standing])
+        written = await _post_plain(connection, standing[0], terms)
     return sum(isinstance(answer, SettleResult) and answer.open for _, answer in written.answers)
 
 
-async def _post_plain(connection: asyncpg.Connection, hold: OpenHold) -> Written:
+async def _post_plain(connection: asyncpg.Connection, hold: OpenHold, terms: Terms) -> Written:
     try:
-        return await reap(connection, [posting(hold).plain()])
+        return await reap(connection, [posting(hold, terms).plain()])
     except Exception as error:
         if fault_of(error) is not Fault.ITEM:
             raise

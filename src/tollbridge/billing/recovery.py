@@ -6,10 +6,12 @@ Each orphaned hold is charged what its last checkpoint says, with a usage row th
 
 import sqlite3
 from collections.abc import Sequence
+from pathlib import Path
 
 from msgspec import DecodeError
 
 from tollbridge.billing.bill import Bill, Ending, unpack, usage_row
+from tollbridge.billing.terms import Terms
 from tollbridge.core.clock import now_ms
 from tollbridge.core.money import ceil_div
 from tollbridge.protocols.usage import Usage
@@ -18,17 +20,22 @@ from tollbridge.storage.ledger_items import Settle
 from tollbridge.storage.ledger_sqlite import SqliteBook
 
 _AT_ONCE = 256
+_UNKNOWN = Terms()
 
 
-def reclaim(book: SqliteBook) -> int:
+def reclaim(book: SqliteBook, path: Path) -> int:
     """Post every hold that stands and free the rest of it; return how many there were.
+
+    `path` is the file of the books, where their prices are read.
 
     Every transaction is complete in itself, so a process that dies here is recovered the same
     way. Raises sqlite3.Error when the database itself fails.
     """
     orphans = book.adopt()
     for at in range(0, len(orphans), _AT_ONCE):
-        _post(book, [posting(hold) for hold in orphans[at : at + _AT_ONCE]])
+        some = orphans[at : at + _AT_ONCE]
+        terms = Terms.of_file(path, map(bill_of, some))
+        _post(book, [posting(hold, terms) for hold in some])
     return len(orphans)
 
 
@@ -44,27 +51,37 @@ def _post(book: SqliteBook, settles: Sequence[Settle]) -> None:
                 _post(book, [settle])
 
 
-def posting(hold: OpenHold) -> Settle:
-    """Return the settle that ends a hold whose process died, at its own checkpoint."""
-    bill = _bill(hold)
+def posting(hold: OpenHold, terms: Terms = _UNKNOWN) -> Settle:
+    """Return the settle that ends a hold whose process died, at its own checkpoint.
+
+    Without the price of the call its list cost is worked back from the charge, and its own cost is
+    not known.
+    """
+    bill = bill_of(hold)
     # The hold's own columns are what was debited; the bill beside it only explains.
     bill.tid, bill.wallet_id = hold.tid, hold.purses[0]
-    list_cost = ceil_div(hold.covered * bill.den, bill.num) if bill.num > 0 else 0
+    usage = bill.used or Usage(input=bill.input, output=bill.output)
+    listed, own = terms.worth(bill, usage) or (_worked_back(hold, bill), 0)
     ending = Ending(
         state="reclaimed",
         status=500,
         error_kind="internal",
         flags=("reclaimed",),
-        usage=bill.used or Usage(input=bill.input, output=bill.output),
-        list_cost=list_cost,
+        usage=usage,
+        list_cost=listed,
+        own_cost=own,
         held=hold.amount,
         total_ms=max(now_ms() - hold.at_ms, 0),
     )
     return Settle(hold.tid, hold.covered, usage_row(bill, ending), hold.purses)
 
 
-def _bill(hold: OpenHold) -> Bill:
-    """A bill that this version cannot read must not keep the money held."""
+def _worked_back(hold: OpenHold, bill: Bill) -> int:
+    return ceil_div(hold.covered * bill.den, bill.num) if bill.num > 0 else 0
+
+
+def bill_of(hold: OpenHold) -> Bill:
+    """Return the bill of a hold; one that this version cannot read must not keep the money held."""
     try:
         return unpack(hold.bill)
     except DecodeError:

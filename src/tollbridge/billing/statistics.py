@@ -6,7 +6,7 @@ is net of what was given back. Must not know who asks; who may see what is in VI
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,12 +14,12 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.core import zones
-from tollbridge.core.histogram import counts_of, percentile
+from tollbridge.core.histogram import percentiles_of
 from tollbridge.core.zones import Span, day_of, zone_of
 from tollbridge.storage.query_tables import ROLLUP_ITEMS
 from tollbridge.storage.rollup_cover import Kept, NotKept, Piece, read_kept
 from tollbridge.storage.rollup_marks import FIVE_MINUTES, HOUR
-from tollbridge.storage.rollup_reads import NAMED, Sums, read_names, read_sums
+from tollbridge.storage.rollup_reads import NAMED, WHOLE, Parts, Sums, read_names, read_sums
 
 GROUPS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -72,12 +72,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds over `calls`: their sum, and percentiles within 1/32; None without a call."""
+    """Milliseconds over `calls`: their sum, and percentiles within 1/32; None without a call.
+
+    `bins` is the histogram they come from: those of several rows, joined by commas, are that of all.
+    """
 
     calls: int
     sum_ms: int
     p50_ms: int | None
     p95_ms: int | None
+    bins: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +164,17 @@ def _day(field: str, text: str) -> date:
 
 
 async def read_statistics(
-    connection: AsyncConnection, question: Question, now_ms: int
+    connection: AsyncConnection, question: Question, now_ms: int, parts: Parts = WHOLE
 ) -> Statistics:
-    """Return the figures; Unanswerable where so small slots are not kept any more, or for too many rows."""
+    """Return the figures; Unanswerable where so small slots are not kept any more, or for too many rows.
+
+    Of fewer `parts` fewer numbers come back, and no percentiles of histograms that are not in them.
+    """
     spans = question.spans()
     kept = await read_kept(connection, now_ms)
     columns = [GROUPS[name] for name in question.group]
     pieces = list(_pieces(kept, spans))
-    found = await read_sums(connection, pieces, columns, question.only, ROWS_MAX + 1)
+    found = await read_sums(connection, pieces, columns, question.only, ROWS_MAX + 1, parts)
     if len(found) > ROWS_MAX:
         raise Unanswerable("group", _NO_ROWS)
     names = {
@@ -204,20 +211,16 @@ def _rows(spans: Sequence[Span], group: Sequence[str], found: Sequence[Sums]) ->
 
 
 def _figures(span: Span, group: Sequence[str], sums: Sums) -> Figures:
-    numbers = sums.numbers
     return Figures(
         span=span,
         group=dict(zip(group, sums.group, strict=True)),
-        numbers=numbers,
-        first_token=_latency(
-            numbers["first_token_calls"],
-            numbers["first_token_sum_ms"],
-            sums.bins["first_token_bins"],
-        ),
-        total=_latency(numbers["calls"], numbers["total_sum_ms"], sums.bins["total_bins"]),
+        numbers=sums.numbers,
+        first_token=_latency(sums, "first_token_calls", "first_token_sum_ms", "first_token_bins"),
+        total=_latency(sums, "calls", "total_sum_ms", "total_bins"),
     )
 
 
-def _latency(calls: int, sum_ms: int, bins: str) -> Latency:
-    counts = counts_of(bins)
-    return Latency(calls, sum_ms, percentile(counts, 50), percentile(counts, 95))
+def _latency(sums: Sums, calls: str, sum_ms: str, bins: str) -> Latency:
+    text = sums.bins.get(bins, "")
+    p50, p95 = percentiles_of(text, (50, 95))
+    return Latency(sums.numbers.get(calls, 0), sums.numbers.get(sum_ms, 0), p50, p95, text)

@@ -11,7 +11,7 @@ from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.protocols.usage import TOKEN_BUCKETS
-from tollbridge.storage.call_search import SPAN, Wanted, find_calls
+from tollbridge.storage.call_search import SPAN, Narrowed, Wanted, find_calls
 from tollbridge.storage.tables import api_keys, channels
 
 _COUNTS = (*TOKEN_BUCKETS, "reasoning")
@@ -27,17 +27,11 @@ class UnknownName(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Which calls of a user: None is any. Times are milliseconds since 1970, `until_ms` excluded."""
+class Asked(Narrowed):
+    """Which calls of a user: None is any."""
 
     key: str | None = None
     channel: str | None = None
-    model: str | None = None
-    status_class: int | None = None
-    min_charge: int | None = None
-    """The least charge, in nano-dollars."""
-    from_ms: int | None = None
-    until_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +43,21 @@ class UsageLine:
 
     tid: str
     at_ms: int
+    key_id: int
     key_name: str
     model_asked: str
     model_sent: str | None
     model_answered: str | None
     channel: str
     surface: str
+    platform: str | None
     stream: bool
+    client: str | None
     status: int
     end_state: str
     error: str | None
     flags: tuple[str, ...]
+    service_tier: str | None
     counts: dict[str, int]
     charge: int
     reversed: int
@@ -114,16 +112,7 @@ async def _wanted(connection: AsyncConnection, user_id: int, asked: Asked) -> Wa
         channel_id = await _id_of(connection, select(channels.c.id).where(named), "channel")
     # The key is the user's own, so that its calls are theirs; with a model the index of both helps.
     by_key = key_id is not None and asked.model is None
-    return Wanted(
-        user_id=None if by_key else user_id,
-        key_id=key_id,
-        channel_id=channel_id,
-        model=asked.model,
-        status_class=asked.status_class,
-        from_ms=asked.from_ms,
-        until_ms=asked.until_ms,
-        min_charge=asked.min_charge,
-    )
+    return asked.by(user_id=None if by_key else user_id, key_id=key_id, channel_id=channel_id)
 
 
 async def _id_of(connection: AsyncConnection, query: Select[Any], field: str) -> int:
@@ -141,17 +130,21 @@ def _line(row: RowMapping) -> UsageLine:
     return UsageLine(
         tid=row["tid"],
         at_ms=row["at_ms"],
+        key_id=row["key_id"],
         key_name=row["key_name"],
         model_asked=row["model_asked"],
         model_sent=row["model_sent"],
         model_answered=row["model_answered"],
         channel=row["channel_name"],
         surface=row["surface"],
+        platform=row["platform"],
         stream=row["stream"],
+        client=row["client"],
         status=row["status"],
         end_state=row["end_state"],
         error=row["error_kind"],
         flags=tuple(filter(None, row["flags"].split(","))),
+        service_tier=row["service_tier"],
         counts={name: row[name] for name in _COUNTS if row[name]},
         charge=row["charge"],
         reversed=row["reversed"],

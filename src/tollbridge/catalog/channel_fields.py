@@ -6,7 +6,7 @@ What this version does not honour yet is refused here, with line and reason (con
 import re
 from collections.abc import Mapping
 
-from tollbridge.catalog.fields import Fields
+from tollbridge.catalog.fields import Fields, may_hold
 from tollbridge.catalog.limit_fields import LIMIT_FIELDS, read_limits
 from tollbridge.catalog.model_fields import check_pattern
 from tollbridge.catalog.oauth_fields import OAUTH_FIELD, read_oauth
@@ -22,7 +22,9 @@ from tollbridge.catalog.rule_fields import (
     read_params,
     read_params_drop,
 )
+from tollbridge.catalog.url_faults import url_fault
 from tollbridge.core.errors import Surface
+from tollbridge.core.phrase import phrase
 from tollbridge.upstreams.addresses import dialable, literal
 from tollbridge.upstreams.target import Proxy, Target
 
@@ -56,8 +58,8 @@ def read_channel(fields: Fields, environ: Mapping[str, str], *, allow_private: b
     """Return the plan of one [[channel]] with its accounts; FileError with line and reason."""
     platform = _platform(fields)
     accounts = tuple(
-        _account(row, environ, platform, allow_private=allow_private)
-        for row in fields.tables("account", ACCOUNT_FIELDS, what="an account")
+        read_account(row, environ, platform, allow_private=allow_private)
+        for row in fields.tables("account", ACCOUNT_FIELDS, what=phrase("an account"))
     )
     refuse_twice(fields, "account", [account.name for account in accounts])
     return ChannelPlan(
@@ -83,15 +85,15 @@ def refuse_twice(fields: Fields, what: str, names: list[str]) -> None:
     """Refuse a table in which two things have one name."""
     for index, name in enumerate(names):
         if name in names[:index]:
-            raise fields.error("", f"{what} {name} is named twice here")
+            reason = phrase("%(what)s %(name)s is named twice here", what=what, name=name)
+            raise fields.error("", reason)
 
 
 def _name(fields: Fields) -> str:
     name = fields.text("name")
     if not _NAME.fullmatch(name) or name == "auto":
-        raise fields.error(
-            "name", "name: at most 64 characters without blanks, # or /, and not auto"
-        )
+        reason = phrase("name: at most 64 characters without blanks, # or /, and not auto")
+        raise fields.error("name", reason)
     return name
 
 
@@ -103,7 +105,8 @@ def _surfaces(fields: Fields) -> tuple[str, ...]:
     every = tuple(surface.value for surface in Surface)
     names = _among(fields, "surfaces", ("*", *every), ("*",))
     if not names:
-        raise fields.error("surfaces", 'surfaces must name at least one; ["*"] is all of them')
+        reason = phrase('surfaces must name at least one; ["*"] is all of them')
+        raise fields.error("surfaces", reason)
     return ("*",) if "*" in names else names
 
 
@@ -113,7 +116,7 @@ def _among(
     values = fields.texts(name, default)
     for value in values:
         if value not in options:
-            raise fields.error(name, f"{name} may hold {', '.join(options)}")
+            raise fields.error(name, may_hold(name, options))
     return tuple(sorted(values))
 
 
@@ -124,14 +127,25 @@ def _models(fields: Fields) -> tuple[str, ...]:
     return tuple(sorted(models))
 
 
-def _account(
-    fields: Fields, environ: Mapping[str, str], platform: str, *, allow_private: bool
+def read_account(
+    fields: Fields,
+    environ: Mapping[str, str],
+    platform: str,
+    *,
+    allow_private: bool,
+    proven: bool = False,
 ) -> AccountPlan:
+    """Return the plan of one account; FileError with line and reason.
+
+    `proven`: how it proves itself may be left out, because it stays as it is.
+    """
+    said = "secret" in fields or "secret_env" in fields
+    stays = OAUTH_FIELD in fields or (proven and not said)
     return AccountPlan(
         line=fields.line,
         name=_name(fields),
         base_url=_base_url(fields, allow_private=allow_private),
-        secret="" if OAUTH_FIELD in fields else _secret(fields, environ),
+        secret="" if stays else _secret(fields, environ),
         weight=fields.integer("weight", 1, 1, _WEIGHT_MAX),
         priority=fields.integer("priority", 0, -_PRIORITY_MAX, _PRIORITY_MAX),
         compatible=_compatible(fields, platform),
@@ -149,23 +163,26 @@ def _account(
 def _compatible(fields: Fields, platform: str) -> bool:
     compatible = fields.boolean("compatible", default=False)
     if compatible and platform != "openai":
-        raise fields.error("compatible", "compatible is for upstreams in OpenAI's shape only")
+        reason = phrase("compatible is for upstreams in OpenAI's shape only")
+        raise fields.error("compatible", reason)
     return compatible
 
 
 def _secret(fields: Fields, environ: Mapping[str, str]) -> str:
     if ("secret" in fields) == ("secret_env" in fields):
-        raise fields.error("", "an account needs either secret or secret_env, or oauth")
+        reason = phrase("an account needs either secret or secret_env, or oauth")
+        raise fields.error("", reason)
     if "secret" in fields:
         secret, name = fields.text("secret", longest=_SECRET_MAX), "secret"
     else:
         name = "secret_env"
         secret = environ.get(fields.text("secret_env"), "")
         if not secret:
-            raise fields.error("secret_env", "secret_env names a variable that is not set")
+            reason = phrase("%(name)s names a variable that is not set", name="secret_env")
+            raise fields.error("secret_env", reason)
     # It travels in a header, where anything else could end the line.
     if not (secret.isascii() and secret.isprintable() and secret == secret.strip()):
-        raise fields.error(name, f"{name}: a secret is printable ASCII")
+        raise fields.error(name, phrase("%(name)s: a secret is printable ASCII", name=name))
     return secret
 
 
@@ -174,9 +191,10 @@ def _base_url(fields: Fields, *, allow_private: bool) -> str:
     try:
         target = Target.parse(url)
     except ValueError as error:
-        raise fields.error("base_url", f"base_url: {error}") from None
+        raise fields.error("base_url", _named("base_url", url_fault(error))) from None
     if target.prefix.endswith(_VERSIONS):
-        raise fields.error("base_url", "base_url is the vendor's root, without /v1 or /v1beta")
+        reason = phrase("base_url is the vendor's root, without /v1 or /v1beta")
+        raise fields.error("base_url", reason)
     _check_host(fields, "base_url", target.host, allow_private=allow_private)
     return url.rstrip("/")
 
@@ -188,9 +206,13 @@ def _proxy(fields: Fields, *, allow_private: bool) -> str:
     try:
         host = Proxy.parse(url).host
     except ValueError as error:
-        raise fields.error("proxy", f"proxy: {error}") from None
+        raise fields.error("proxy", _named("proxy", url_fault(error))) from None
     _check_host(fields, "proxy", host, allow_private=allow_private)
     return url
+
+
+def _named(name: str, fault: str) -> str:
+    return phrase("%(name)s: %(fault)s", name=name, fault=fault)
 
 
 def _check_host(fields: Fields, name: str, host: str, *, allow_private: bool) -> None:
@@ -199,8 +221,8 @@ def _check_host(fields: Fields, name: str, host: str, *, allow_private: bool) ->
     if host.rstrip(".") in _METADATA_NAMES or (
         address is not None and not dialable(address, allow_private=True)
     ):
-        raise fields.error(name, f"{name}: link-local and metadata addresses are never dialled")
+        reason = phrase("link-local and metadata addresses are never dialled")
+        raise fields.error(name, _named(name, reason))
     if address is not None and not allow_private and not dialable(address, allow_private=False):
-        raise fields.error(
-            name, f"{name}: loopback and private addresses need allow_private_upstreams = true"
-        )
+        reason = phrase("loopback and private addresses need allow_private_upstreams = true")
+        raise fields.error(name, _named(name, reason))

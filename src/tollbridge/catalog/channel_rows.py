@@ -3,8 +3,8 @@
 Lines that it returns name columns, never a secret.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,76 @@ def open_sealed(secrets: Secrets, kind: str, row: RowMapping, column: str) -> st
     return secrets.open(sealed, f"{kind}:{row['id']}:{column}") if sealed else ""
 
 
+class Written(NamedTuple):
+    """What was written of one row: the columns with their new values, sealed ones sealed.
+
+    `signed` names what changed of how an account signs in.
+    """
+
+    id: int
+    made: bool
+    changes: Mapping[str, Any]
+    signed: tuple[str, ...] = ()
+
+    def lines(self, title: str) -> list[str]:
+        """Return the lines that say so, none when nothing differed."""
+        if self.made:
+            return [f"+ {title}"]
+        lines = [f"~ {title}: {', '.join(sorted(self.changes))}"] if self.changes else []
+        if self.signed:
+            lines.append(f"~ {title}: {', '.join(f'oauth.{name}' for name in self.signed)}")
+        return lines
+
+
+async def put_channel(
+    connection: AsyncConnection,
+    secrets: Secrets,
+    row: RowMapping | None,
+    plan: ChannelPlan,
+    *,
+    at_ms: int,
+    keep: Collection[str] = (),
+) -> Written:
+    """Make a channel as planned, without its accounts; `row` is what there is of it.
+
+    Columns to `keep` stay as they are.
+    """
+    change = _Change(connection, secrets, "channel", row)
+    if "proxy" not in keep:
+        change.seal("proxy", plan.proxy)
+    wanted = _channel_columns(plan)
+    return await change.write({name: wanted[name] for name in wanted if name not in keep}, at_ms)
+
+
+async def put_account(
+    connection: AsyncConnection,
+    secrets: Secrets,
+    row: RowMapping | None,
+    plan: AccountPlan,
+    channel_id: int,
+    platform: str,
+    *,
+    at_ms: int,
+    keep: Collection[str] = (),
+) -> Written:
+    """Make an account as planned; `row` is what there is of it.
+
+    Columns to `keep` stay as they are, with "auth" among them also how it proves itself.
+    """
+    change = _Change(connection, secrets, "account", row)
+    headers = to_json(plan.headers) if plan.headers else ""
+    for column, plain in (("secret", plan.secret), ("proxy", plan.proxy), ("headers", headers)):
+        if column not in keep:
+            change.seal(column, plain)
+    wanted = _account_columns(plan, platform, channel_id)
+    columns = {name: wanted[name] for name in wanted if name not in keep}
+    written = await change.write(columns, at_ms)
+    if "auth" in keep:
+        return written
+    signed = await _match_sign_in(connection, secrets, row, written, plan, at_ms=at_ms)
+    return written._replace(signed=signed)
+
+
 async def match_channels(
     connection: AsyncConnection,
     secrets: Secrets,
@@ -44,20 +114,17 @@ async def match_channels(
     rows = {row["name"]: row for row in (await connection.execute(select(channels))).mappings()}
     lines = []
     for plan in plans:
-        row = rows.get(plan.name)
-        channel_id = row["id"] if row else new_id()
-        change = _Change(connection, secrets, "channel", row, channel_id)
-        change.seal("proxy", plan.proxy)
-        lines += await change.write(f"channel {plan.name}", _channel_columns(plan), at_ms)
+        written = await put_channel(connection, secrets, rows.get(plan.name), plan, at_ms=at_ms)
+        lines += written.lines(f"channel {plan.name}")
         lines += await _match_accounts(
-            connection, secrets, plan, channel_id, at_ms=at_ms, prune=prune
+            connection, secrets, plan, written.id, at_ms=at_ms, prune=prune
         )
     if prune:
         named = {plan.name for plan in plans}
         for name, row in sorted(rows.items()):
             if name not in named and row["enabled"]:
-                change = _Change(connection, secrets, "channel", row, row["id"])
-                await change.write(name, {"enabled": False}, at_ms)
+                change = _Change(connection, secrets, "channel", row)
+                await change.write({"enabled": False}, at_ms)
                 lines.append(f"- channel {name}: switched off")
     return lines
 
@@ -81,21 +148,22 @@ async def _match_accounts(
     rows = {row["name"]: row for row in (await connection.execute(query)).mappings()}
     lines = []
     for plan in channel.accounts:
-        row = rows.get(plan.name)
-        change = _Change(connection, secrets, "account", row, row["id"] if row else new_id())
-        change.seal("secret", plan.secret)
-        change.seal("proxy", plan.proxy)
-        change.seal("headers", to_json(plan.headers) if plan.headers else "")
-        columns = _account_columns(plan, channel, channel_id)
-        title = f"account {channel.name}/{plan.name}"
-        lines += await change.write(title, columns, at_ms)
-        lines += await _match_sign_in(connection, secrets, change, plan, title, at_ms=at_ms)
+        written = await put_account(
+            connection,
+            secrets,
+            rows.get(plan.name),
+            plan,
+            channel_id,
+            channel.platform,
+            at_ms=at_ms,
+        )
+        lines += written.lines(f"account {channel.name}/{plan.name}")
     if prune:
         named = {plan.name for plan in channel.accounts}
         for name, row in sorted(rows.items()):
             if name not in named and row["enabled"]:
-                change = _Change(connection, secrets, "account", row, row["id"])
-                await change.write(name, {"enabled": False}, at_ms)
+                change = _Change(connection, secrets, "account", row)
+                await change.write({"enabled": False}, at_ms)
                 lines.append(f"- account {channel.name}/{name}: switched off")
     return lines
 
@@ -103,25 +171,21 @@ async def _match_accounts(
 async def _match_sign_in(
     connection: AsyncConnection,
     secrets: Secrets,
-    change: "_Change",
+    row: RowMapping | None,
+    written: Written,
     plan: AccountPlan,
-    title: str,
     *,
     at_ms: int,
-) -> list[str]:
-    """Make how an account signs in as planned; return the line that says so if it is not new."""
+) -> tuple[str, ...]:
+    """Make how an account signs in as planned; return the names of what changed if it is not new."""
     if plan.oauth is None:
-        if change.row is not None and change.row["auth"] == "oauth":
-            await forget_oauth(connection, change.id)
-        return []
+        if row is not None and row["auth"] == "oauth":
+            await forget_oauth(connection, written.id)
+        return ()
     # Another host would be sent what belongs to the one before (architecture.md, "Storage").
-    moved = change.row is not None and (
-        change.row["base_url"] != plan.base_url or change.seals("proxy")
-    )
-    changed = await set_oauth(connection, secrets, change.id, plan.oauth, at_ms=at_ms, moved=moved)
-    if change.row is None or not changed:
-        return []
-    return [f"~ {title}: {', '.join(f'oauth.{name}' for name in sorted(changed))}"]
+    moved = row is not None and (row["base_url"] != plan.base_url or "proxy" in written.changes)
+    changed = await set_oauth(connection, secrets, written.id, plan.oauth, at_ms=at_ms, moved=moved)
+    return () if row is None else tuple(sorted(changed))
 
 
 class _Change:
@@ -133,19 +197,14 @@ class _Change:
         secrets: Secrets,
         kind: str,
         row: RowMapping | None,
-        row_id: int,
     ) -> None:
         self._connection = connection
         self._secrets = secrets
         self._kind = kind
         self.row = row
-        self.id = row_id
+        self.id: int = row["id"] if row else new_id()
         self._table = {"channel": channels, "account": accounts}[kind]
         self._sealed: dict[str, str] = {}
-
-    def seals(self, column: str) -> bool:
-        """Whether a sealed column is going to be another."""
-        return column in self._sealed
 
     def seal(self, column: str, plain: str) -> None:
         """Want a sealed column to hold this text; sealing anew only what differs."""
@@ -163,19 +222,17 @@ class _Change:
         except SecretsError:
             return None
 
-    async def write(self, title: str, wanted: Mapping[str, Any], at_ms: int) -> list[str]:
-        """Insert or update the row; return the line that says so, none when nothing differed."""
+    async def write(self, wanted: Mapping[str, Any], at_ms: int) -> Written:
+        """Insert or update the row; return what was written."""
         if self.row is None:
             values = {**wanted, **self._sealed, "id": self.id, "created_ms": at_ms}
             await self._connection.execute(insert(self._table).values(**values))
-            return [f"+ {title}"]
+            return Written(self.id, made=True, changes=values)
         changes = {**differing(self.row, wanted), **self._sealed}
-        if not changes:
-            return []
-        await self._connection.execute(
-            update(self._table).where(self._table.c.id == self.id).values(**changes)
-        )
-        return [f"~ {title}: {', '.join(sorted(changes))}"]
+        if changes:
+            this = self._table.c.id == self.id
+            await self._connection.execute(update(self._table).where(this).values(**changes))
+        return Written(self.id, made=False, changes=changes)
 
 
 def _channel_columns(plan: ChannelPlan) -> dict[str, Any]:
@@ -197,7 +254,7 @@ def _channel_columns(plan: ChannelPlan) -> dict[str, Any]:
     }
 
 
-def _account_columns(plan: AccountPlan, channel: ChannelPlan, channel_id: int) -> dict[str, Any]:
+def _account_columns(plan: AccountPlan, platform: str, channel_id: int) -> dict[str, Any]:
     return {
         "channel_id": channel_id,
         "name": plan.name,
@@ -211,7 +268,7 @@ def _account_columns(plan: AccountPlan, channel: ChannelPlan, channel_id: int) -
         "cost_num": plan.cost.num,
         "cost_den": plan.cost.den,
         # OpenAI itself stops billing when a stream is cut; nothing is known of its look-alikes.
-        "stops_on_abort": channel.platform in _STOPPING and not plan.compatible,
+        "stops_on_abort": platform in _STOPPING and not plan.compatible,
         "auth": "secret" if plan.oauth is None else "oauth",
         "enabled": True,
         **plan.limits._asdict(),

@@ -8,6 +8,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tollbridge.catalog.channel_fields import CHANNEL_FIELDS, read_channel
 from tollbridge.catalog.fields import Fields, FileError
@@ -15,8 +16,10 @@ from tollbridge.catalog.groups import GROUP_FIELDS, read_group
 from tollbridge.catalog.lines import Lines
 from tollbridge.catalog.model_fields import MODEL_FIELDS, read_model
 from tollbridge.catalog.plan import Plan, SitePlan, UserPlan
+from tollbridge.catalog.site_fields import BY_NAME, checked
 from tollbridge.catalog.user_fields import USER_FIELDS, read_networks, read_user
 from tollbridge.core.errors import Profile
+from tollbridge.core.phrase import phrase
 
 _SECTIONS = ("site", "model", "channel", "group", "user")
 _SITE_FIELDS = ("error_profile", "trusted_proxies", "allow_private_upstreams")
@@ -42,10 +45,12 @@ def parse_file(text: str, environ: Mapping[str, str], known: Known | None = None
     top = Fields(_load(text), (), lines, _SECTIONS, what="the file")
     site = _site(top, lines)
     allow_private = site.allow_private_upstreams if site else known.allow_private_upstreams
-    models = tuple(read_model(row) for row in top.tables("model", MODEL_FIELDS, what="a model"))
+    models = tuple(
+        read_model(row) for row in top.tables("model", MODEL_FIELDS, what=phrase("a model"))
+    )
     channels = tuple(
         read_channel(row, environ, allow_private=allow_private)
-        for row in top.tables("channel", CHANNEL_FIELDS, what="a channel")
+        for row in top.tables("channel", CHANNEL_FIELDS, what=phrase("a channel"))
     )
     _refuse_twice("model", [(one.line, one.name) for one in models])
     _refuse_twice("channel", [(one.line, one.name) for one in channels])
@@ -71,13 +76,27 @@ def _load(text: str) -> dict[str, object]:
 def _site(top: Fields, lines: Lines) -> SitePlan | None:
     if "site" not in top:
         return None
-    fields = Fields(top.raw("site"), ("site",), lines, _SITE_FIELDS, what="[site]")
+    fields = Fields(top.raw("site"), ("site",), lines, tuple(BY_NAME), what="[site]")
     profiles = tuple(profile.value for profile in Profile)
     return SitePlan(
         error_profile=Profile(fields.choice("error_profile", profiles, Profile.STRICT.value)),
         trusted_proxies=read_networks(fields, "trusted_proxies"),
         allow_private_upstreams=fields.boolean("allow_private_upstreams", default=False),
+        more=_more(fields),
     )
+
+
+def _more(fields: Fields) -> dict[str, Any]:
+    """Return the settings that the back office may change too; what the file does not name stays."""
+    found = {}
+    for name, field in BY_NAME.items():
+        if name in _SITE_FIELDS or name not in fields:
+            continue
+        try:
+            found[name] = checked(field, fields.raw(name))
+        except ValueError as error:
+            raise fields.error(name, str(error)) from None
+    return found
 
 
 def _refuse_twice(what: str, named: list[tuple[int, str]]) -> None:
@@ -98,12 +117,13 @@ def _refuse_shared_secrets(users: tuple[UserPlan, ...]) -> None:
         first[key.secret] = key.line
 
 
-def unpriced(plan: Plan, others: Mapping[str, bool]) -> list[str]:
+def unpriced(plan: Plan, stored: Mapping[str, bool]) -> list[str]:
     """Return notes on channel models that nothing prices, so that calls to them are refused.
 
-    `others` are the models that the database knows besides the file's: name → whether priced.
+    `stored` are the models that the database has since, name → whether priced now: a price that the
+    file gives a moment may have begun.
     """
-    priced = {**others, **{model.name: model.price is not None for model in plan.models}}
+    priced = {**{model.name: model.price is not None for model in plan.models}, **stored}
     return [
         f"note: channel {channel.name} lists {model}, which has no price: calls to it are refused"
         for channel in plan.channels

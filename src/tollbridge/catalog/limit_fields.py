@@ -1,5 +1,7 @@
 """Owns the fields that limit a rate or a budget, wherever they stand in the configuration file. Pure."""
 
+from typing import Final
+
 from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.plan import BudgetPlan, LimitsPlan
 from tollbridge.core.periods import PERIODS
@@ -7,17 +9,17 @@ from tollbridge.core.periods import PERIODS
 LIMIT_FIELDS = ("rpm", "tpm", "concurrency")
 BUDGET_FIELDS = ("budget", "budget_period")
 
-_RPM_MAX = 10_000_000
-_TPM_MAX = 1_000_000_000_000
-_CONCURRENCY_MAX = 1_000_000
+RPM_MAX: Final = 10_000_000
+TPM_MAX: Final = 1_000_000_000_000
+CONCURRENCY_MAX: Final = 1_000_000
 
 
 def read_limits(fields: Fields) -> LimitsPlan:
     """Return the requests and tokens per minute and the calls at a time; 0 is no limit."""
     return LimitsPlan(
-        rpm=fields.integer("rpm", 0, 0, _RPM_MAX),
-        tpm=fields.integer("tpm", 0, 0, _TPM_MAX),
-        concurrency=fields.integer("concurrency", 0, 0, _CONCURRENCY_MAX),
+        rpm=fields.integer("rpm", 0, 0, RPM_MAX),
+        tpm=fields.integer("tpm", 0, 0, TPM_MAX),
+        concurrency=fields.integer("concurrency", 0, 0, CONCURRENCY_MAX),
     )
 
 

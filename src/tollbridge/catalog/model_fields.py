@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from types import MappingProxyType
 
-from tollbridge.catalog.fields import Fields
+from tollbridge.catalog.fields import Fields, may_hold
 from tollbridge.catalog.plan import (
     ImagePlan,
     LaterPlan,
@@ -13,6 +13,7 @@ from tollbridge.catalog.plan import (
     ServicePlan,
     TierPlan,
 )
+from tollbridge.core.phrase import phrase
 from tollbridge.protocols.abilities import EFFORTS
 from tollbridge.protocols.endpoints import can_be_sold, is_endpoint
 from tollbridge.protocols.service_tier import tier_name
@@ -58,15 +59,15 @@ def read_model(fields: Fields) -> ModelPlan:
 
 def _later(fields: Fields) -> tuple[LaterPlan, ...]:
     """Read the prices that follow, each from its moment on."""
-    rows = fields.tables("price", ("from", *_PRICE_FIELDS), what="a later price")
+    rows = fields.tables("price", ("from", *_PRICE_FIELDS), what=phrase("a later price"))
     plans: dict[int, LaterPlan] = {}
     for row in rows:
         price = read_price(row)
         if price is None:
-            raise row.error("", "a later price must price something")
+            raise row.error("", phrase("a later price must price something"))
         from_ms = row.moment("from")
         if from_ms in plans:
-            raise row.error("from", "two later prices begin at the same moment")
+            raise row.error("from", phrase("two later prices begin at the same moment"))
         plans[from_ms] = LaterPlan(from_ms, price)
     return tuple(plans[from_ms] for from_ms in sorted(plans))
 
@@ -76,16 +77,19 @@ def _efforts(fields: Fields) -> tuple[str, ...]:
     efforts = fields.texts("efforts", ())
     for effort in efforts:
         if effort not in EFFORTS:
-            raise fields.error("efforts", f"efforts may hold {', '.join(EFFORTS)}")
+            raise fields.error("efforts", may_hold("efforts", EFFORTS))
     return tuple(effort for effort in EFFORTS if effort in efforts)
 
 
 def check_pattern(fields: Fields, field: str, name: str) -> None:
     """Refuse a model name with blanks, or with a star anywhere but at its end."""
     if any(character.isspace() for character in name) or len(name) > _NAME_MAX:
-        raise fields.error(field, f"{field}: a model name has no blanks and at most 256 characters")
+        reason = phrase(
+            "%(name)s: a model name has no blanks and at most 256 characters", name=field
+        )
+        raise fields.error(field, reason)
     if "*" in name[:-1]:
-        raise fields.error(field, f"{field}: a wildcard is one * at the end")
+        raise fields.error(field, phrase("%(name)s: a wildcard is one * at the end", name=field))
 
 
 def _name(fields: Fields) -> str:
@@ -99,13 +103,17 @@ def _name(fields: Fields) -> str:
 def _check_endpoint(fields: Fields, name: str) -> None:
     """Refuse a name that no endpoint has, and any other way of selling one than by the call."""
     if not can_be_sold(name):
-        reason = "no endpoint has this name, and a model's name does not begin with /; see docs/channels.md"
+        reason = phrase(
+            "no endpoint has this name, and a model's name does not begin with /; see docs/channels.md"
+        )
         raise fields.error("name", reason)
     for field in MODEL_FIELDS:
         if field in fields and field not in _ENDPOINT_FIELDS:
-            raise fields.error(field, f"{field}: an endpoint is sold by request alone")
+            reason = phrase("%(name)s: an endpoint is sold by request alone", name=field)
+            raise fields.error(field, reason)
     if "request" not in fields:
-        raise fields.error("", 'an endpoint needs request, its price a call; "0" when it is free')
+        reason = phrase('an endpoint needs request, its price a call; "0" when it is free')
+        raise fields.error("", reason)
 
 
 def read_price(fields: Fields) -> PricePlan | None:
@@ -113,41 +121,57 @@ def read_price(fields: Fields) -> PricePlan | None:
     rates = _rates(fields)
     items = {name: price for name in ITEMS if (price := fields.money(name, PRICE_MAX)) is not None}
     images = tuple(
-        _image(row) for row in fields.tables("image", ("size", "quality", "price"), what="image")
+        _image(row)
+        for row in fields.tables("image", ("size", "quality", "price"), what=phrase("image"))
     )
     if not rates and not items and not images:
         for name in ("tiers", "services"):
             if name in fields:
-                raise fields.error(name, f"{name} need the model's own input and output prices")
+                raise fields.error(name, _without_base(name))
         return None
     keys = [(image.size, image.quality) for image in images]
     if len(set(keys)) != len(keys):
-        raise fields.error("image", "image prices the same size and quality twice")
+        raise fields.error("image", phrase("image prices the same size and quality twice"))
     services = _services(fields, rates)
     return PricePlan(rates, _tiers(fields, rates), MappingProxyType(items), images, services)
 
 
+def _without_base(name: str) -> str:
+    return phrase("%(name)s need the model's own input and output prices", name=name)
+
+
 def _services(fields: Fields, base: Collection[str]) -> tuple[ServicePlan, ...]:
-    rows = fields.tables("services", ("name", "tiers", *TOKEN_BUCKETS), what="a service tier")
+    rows = fields.tables(
+        "services", ("name", "tiers", *TOKEN_BUCKETS), what=phrase("a service tier")
+    )
     if rows and not base:
-        raise fields.error("services", "services need the model's own input and output prices")
+        raise fields.error("services", _without_base("services"))
     services = [_service(row, base) for row in rows]
     if len({one.name for one in services}) != len(services):
-        raise fields.error("services", "services name the same tier twice")
+        raise fields.error("services", phrase("services name the same tier twice"))
     return tuple(sorted(services, key=lambda one: one.name))
 
 
 def _service(row: Fields, base: Collection[str]) -> ServicePlan:
     name = row.text("name", longest=_SERVICE_MAX)
     if _SERVICE.fullmatch(name) is None:
-        raise row.error("name", "a service tier is named in lower case, like flex or priority")
+        reason = phrase("a service tier is named in lower case, like flex or priority")
+        raise row.error("name", reason)
     if tier_name(name) != name:
-        reason = f"no answer is of a service tier {name}: the usual one has the model's own prices"
+        reason = phrase(
+            "no answer is of a service tier %(name)s: the usual one has the model's own prices",
+            name=name,
+        )
         raise row.error("name", reason)
     rates = _rates(row)
     for bucket in base:
         if bucket not in rates:
-            raise row.error("", f"the service tier {name} must price {bucket} as the model does")
+            reason = phrase(
+                "the service tier %(name)s must price %(bucket)s as the model does",
+                name=name,
+                bucket=bucket,
+            )
+            raise row.error("", reason)
     return ServicePlan(name, rates, _tiers(row, rates))
 
 
@@ -159,17 +183,18 @@ def _rates(fields: Fields) -> MappingProxyType[str, int]:
     }
     if rates and not {"input", "output"} <= rates.keys():
         first = next(iter(rates))
-        raise fields.error(first, "input and output must both be priced: no token is sold for free")
+        reason = phrase("input and output must both be priced: no token is sold for free")
+        raise fields.error(first, reason)
     return MappingProxyType(rates)
 
 
 def _tiers(fields: Fields, base: Collection[str]) -> tuple[TierPlan, ...]:
-    rows = fields.tables("tiers", ("above", *TOKEN_BUCKETS), what="a tier")
+    rows = fields.tables("tiers", ("above", *TOKEN_BUCKETS), what=phrase("a tier"))
     if rows and not base:
-        raise fields.error("tiers", "tiers need the model's own input and output prices")
+        raise fields.error("tiers", _without_base("tiers"))
     tiers = [_tier(row, base) for row in rows]
     if len({tier.above for tier in tiers}) != len(tiers):
-        raise fields.error("tiers", "tiers name the same `above` twice")
+        raise fields.error("tiers", phrase("tiers name the same `above` twice"))
     return tuple(sorted(tiers, key=lambda tier: tier.above))
 
 
@@ -179,12 +204,17 @@ def _tier(row: Fields, base: Collection[str]) -> TierPlan:
     rates = _rates(row)
     for name in base:
         if name not in rates:
-            raise row.error("", f"the tier above {above} must price {name} as the model does")
+            reason = phrase(
+                "the tier above %(above)s must price %(bucket)s as the model does",
+                above=above,
+                bucket=name,
+            )
+            raise row.error("", reason)
     return TierPlan(above, rates)
 
 
 def _image(row: Fields) -> ImagePlan:
     price = row.money("price", PRICE_MAX)
     if price is None:
-        raise row.error("", "an image price needs price")
+        raise row.error("", phrase("an image price needs price"))
     return ImagePlan(row.text("size", "*"), row.text("quality", "*"), price)

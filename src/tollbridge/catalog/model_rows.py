@@ -1,9 +1,9 @@
 """Owns writing models, with their prices, as a plan wants them."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.catalog.plan import ModelPlan
@@ -23,23 +23,11 @@ async def match_models(
     rows = {row["name"]: row for row in (await connection.execute(select(models))).mappings()}
     lines = []
     for plan in plans:
-        row = rows.get(plan.name)
-        wanted = _columns(plan)
-        if row is None:
-            model_id = new_id()
-            await connection.execute(insert(models).values(id=model_id, created_ms=at_ms, **wanted))
-            await match_price(connection, model_id, plan.price, at_ms, plan.later)
+        written = await put_model(connection, rows.get(plan.name), plan, at_ms=at_ms)
+        names = [*sorted(written.changes), *["price"] * written.repriced]
+        if written.made:
             lines.append(f"+ model {plan.name}")
-            continue
-        changes = differing(row, wanted)
-        if changes:
-            await connection.execute(
-                update(models).where(models.c.id == row["id"]).values(**changes)
-            )
-        names = sorted(changes)
-        if await match_price(connection, row["id"], plan.price, at_ms, plan.later):
-            names.append("price")
-        if names:
+        elif names:
             lines.append(f"~ model {plan.name}: {', '.join(names)}")
     if prune:
         named = {plan.name for plan in plans}
@@ -50,6 +38,36 @@ async def match_models(
                 )
                 lines.append(f"- model {name}: switched off")
     return lines
+
+
+class WrittenModel(NamedTuple):
+    """What was written of a model: its columns with their new values, and whether a price."""
+
+    id: int
+    made: bool
+    changes: Mapping[str, Any]
+    repriced: bool
+
+
+async def put_model(
+    connection: AsyncConnection,
+    row: RowMapping | None,
+    plan: ModelPlan,
+    *,
+    at_ms: int,
+    keep: Collection[str] = (),
+) -> WrittenModel:
+    """Make a model and its prices as planned; `row` is what there is of it, columns to `keep` stay."""
+    wanted = {name: value for name, value in _columns(plan).items() if name not in keep}
+    model_id: int = row["id"] if row else new_id()
+    changes = wanted if row is None else differing(row, wanted)
+    if row is None:
+        values = {**wanted, "id": model_id, "created_ms": at_ms}
+        await connection.execute(insert(models).values(**values))
+    elif changes:
+        await connection.execute(update(models).where(models.c.id == model_id).values(**changes))
+    repriced = await match_price(connection, model_id, plan.price, at_ms, plan.later)
+    return WrittenModel(model_id, row is None, changes, repriced)
 
 
 async def priced_models(connection: AsyncConnection) -> dict[str, bool]:

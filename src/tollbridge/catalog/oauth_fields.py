@@ -8,8 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from tollbridge.catalog.fields import Fields
+from tollbridge.catalog.fields import Fields, no_moment, none_of, not_printable
 from tollbridge.catalog.plan import OAuthPlan
+from tollbridge.catalog.url_faults import url_fault
+from tollbridge.core.phrase import phrase, reason_of
 from tollbridge.upstreams.addresses import dialable, literal
 from tollbridge.upstreams.oauth import STYLES, TOKEN_MAX
 from tollbridge.upstreams.target import Target
@@ -36,12 +38,13 @@ def read_oauth(
     fields: Fields, environ: Mapping[str, str], *, allow_private: bool
 ) -> OAuthPlan | None:
     """Return how an account signs in, None when it has a secret; FileError with line and reason."""
-    table = fields.table(OAUTH_FIELD, OAUTH_FIELDS, what="oauth")
+    table = fields.table(OAUTH_FIELD, OAUTH_FIELDS, what=phrase("oauth"))
     if table is None:
         return None
     for name in _CREDENTIALS:
         if name in fields:
-            raise fields.error(name, f"{name}: an account has a secret or oauth, not both")
+            reason = phrase("%(name)s: an account has a secret or oauth, not both", name=name)
+            raise fields.error(name, reason)
     plan = OAuthPlan(
         token_url=table.text("token_url", longest=_URL_MAX),
         client_id=table.text("client_id", "", longest=_TEXT_MAX),
@@ -55,7 +58,7 @@ def read_oauth(
     try:
         check_oauth(plan, allow_private=allow_private)
     except OAuthError as error:
-        raise table.error(error.field, str(error)) from None
+        raise table.error(error.field, reason_of(error)) from None
     return plan
 
 
@@ -63,48 +66,56 @@ def check_oauth(plan: OAuthPlan, *, allow_private: bool) -> None:
     """Refuse what cannot be or must not be; OAuthError says what. `allow_private`: the site's word."""
     _check_url(plan.token_url, allow_private=allow_private)
     if plan.style not in STYLES:
-        raise OAuthError("style", f"style must be one of {', '.join(STYLES)}")
+        raise OAuthError("style", none_of("style", STYLES))
     for name in ("client_id", "client_secret", "scope"):
         _check_text(name, getattr(plan, name), _TEXT_MAX)
     for name in ("refresh_token", "access_token"):
         _check_text(name, getattr(plan, name), TOKEN_MAX)
     if not plan.refresh_token:
-        raise OAuthError("refresh_token", "oauth needs a refresh_token")
+        raise OAuthError("refresh_token", phrase("oauth needs a refresh_token"))
     # It travels in a header, where anything else could end the line.
     if not plan.access_token.isascii() or " " in plan.access_token:
-        raise OAuthError("access_token", "access_token: a token is printable ASCII")
+        reason = phrase("access_token: a token is printable ASCII")
+        raise OAuthError("access_token", reason)
     if bool(plan.access_token) != bool(plan.expires_ms):
-        raise OAuthError("access_token", "access_token and expires belong together")
+        reason = phrase("access_token and expires belong together")
+        raise OAuthError("access_token", reason)
 
 
 def _check_url(url: str, *, allow_private: bool) -> None:
     try:
         target = Target.parse(url)
     except ValueError as error:
-        raise OAuthError("token_url", str(error).replace("base URL", "token_url")) from None
+        raise OAuthError("token_url", url_fault(error, "token_url")) from None
     address = literal(target.host)
     if address is not None and not dialable(address, allow_private=True):
-        raise OAuthError("token_url", "token_url: link-local addresses are never dialled")
+        reason = phrase("token_url: link-local addresses are never dialled")
+        raise OAuthError("token_url", reason)
     if not allow_private and (
         not target.tls or (address is not None and not dialable(address, allow_private=False))
     ):
-        reason = "token_url: http:// and private addresses need allow_private_upstreams = true"
+        reason = phrase(
+            "token_url: http:// and private addresses need allow_private_upstreams = true"
+        )
         raise OAuthError("token_url", reason)
 
 
 def _check_text(name: str, value: str, longest: int) -> None:
     if value != value.strip() or not value.isprintable() or len(value) > longest:
-        raise OAuthError(name, f"{name} must be printable, at most {longest} characters")
+        raise OAuthError(name, not_printable(name, longest))
 
 
 def _secret(table: Fields, environ: Mapping[str, str], name: str, *, needed: bool) -> str:
     by_name = f"{name}_env"
     if name in table and by_name in table:
-        raise table.error(by_name, f"oauth has either {name} or {by_name}")
+        raise table.error(
+            by_name, phrase("oauth has either %(name)s or %(other)s", name=name, other=by_name)
+        )
     if by_name in table:
         value = environ.get(table.text(by_name), "")
         if not value:
-            raise table.error(by_name, f"{by_name} names a variable that is not set")
+            reason = phrase("%(name)s names a variable that is not set", name=by_name)
+            raise table.error(by_name, reason)
         return value
     if name not in table and not needed:
         return ""
@@ -116,6 +127,5 @@ def _expires_ms(table: Fields) -> int:
     if given is None:
         return 0
     if not isinstance(given, datetime) or given.tzinfo is None:
-        reason = "expires must be a date-time with an offset, like 2030-01-31T00:00:00Z"
-        raise table.error("expires", reason)
+        raise table.error("expires", no_moment("expires"))
     return timegm(given.utctimetuple()) * 1000

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from tollbridge.core import zones
 from tollbridge.core.money import Multiplier
+from tollbridge.core.phrase import phrase
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 MINUTES: Final = 1_440
@@ -78,17 +79,17 @@ def zone_of(name: str) -> ZoneInfo:
     try:
         return zones.zone_of(name)
     except ValueError:
-        raise ValueError("there is no such time zone") from None
+        raise ValueError(phrase("there is no such time zone")) from None
 
 
 def minutes_of(text: str) -> int:
     """Return the minute of the day of a text like 09:30; 24:00 is the end of it. Else ValueError."""
     hours, colon, minutes = text.partition(":")
     if not (colon and len(minutes) == 2 and hours.isdecimal() and minutes.isdecimal()):
-        raise ValueError("a time of day is like 09:30")
+        raise ValueError(phrase("a time of day is like 09:30"))
     value = int(hours) * 60 + int(minutes)
     if int(minutes) > 59 or value > MINUTES:
-        raise ValueError("a time of day is like 09:30")
+        raise ValueError(phrase("a time of day is like 09:30"))
     return value
 
 

@@ -6,7 +6,7 @@ thing stands in the file, for errors that only the database can reveal.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tollbridge.catalog.peak import Peak
 from tollbridge.core.errors import Profile
@@ -33,11 +33,12 @@ class BudgetPlan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SitePlan:
-    """The settings of the installation."""
+    """The settings of the installation; `more` has those others that the file names."""
 
     error_profile: Profile
     trusted_proxies: tuple[str, ...]
     allow_private_upstreams: bool
+    more: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

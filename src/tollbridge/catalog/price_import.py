@@ -25,6 +25,7 @@ from genai_prices.types import (
 from tollbridge.catalog.model_fields import PRICE_MAX
 from tollbridge.catalog.plan import LaterPlan, PricePlan, ServicePlan, TierPlan
 from tollbridge.core.money import NANO
+from tollbridge.core.phrase import phrase
 
 BUCKETS: Final = {
     "input_mtok": "input",
@@ -91,7 +92,7 @@ def _plan(model: ModelInfo, day: date) -> PricePlan:
     rates, tiers = _rates_and_tiers(standard)
     items = _items(standard)
     if not any(rates.values()) and not any(items.values()):
-        raise Unsayable("the source sells none of what is counted here, or gives it away")
+        raise Unsayable(phrase("the source sells none of what is counted here, or gives it away"))
     services = []
     for name, when in _service_names(model, day) if rates else ():
         own, own_tiers = _rates_and_tiers({**standard, **_overrides(model, day, when)})
@@ -112,7 +113,7 @@ def _standard(model: ModelInfo, day: date) -> dict[str, Say]:
         or (isinstance(one.constraint, StartDateConstraint) and one.constraint.start_date <= day)
     ]
     if not begun:
-        raise Unsayable("the source has no price that holds today all day long")
+        raise Unsayable(phrase("the source has no price that holds today all day long"))
     return _said(begun[-1])
 
 
@@ -157,7 +158,7 @@ def _rates_and_tiers(prices: Mapping[str, Say]) -> tuple[Mapping[str, int], tupl
         if isinstance(value, TieredPrices):
             starts |= {tier.start for tier in value.tiers}
     if starts and not (min(starts) >= 1 and max(starts) <= _ABOVE_MAX):
-        raise Unsayable("a context tier begins where none can")
+        raise Unsayable(phrase("a context tier begins where none can"))
     tiers = tuple(TierPlan(start, _rates(prices, start)) for start in sorted(starts))
     return _rates(prices, 0), tiers
 
@@ -172,7 +173,7 @@ def _rates(prices: Mapping[str, Say], above: int) -> Mapping[str, int]:
     if not rates:
         return MappingProxyType({})
     if "input" not in rates:
-        raise Unsayable("the source does not price input tokens")
+        raise Unsayable(phrase("the source does not price input tokens"))
     # A source without a price of output means that there is none; nothing may be free for that.
     rates.setdefault("output", rates["input"])
     if "cache_write_5m" in rates:
@@ -195,10 +196,10 @@ def _items(prices: Mapping[str, Say]) -> dict[str, int]:
             continue
         value = prices[name]
         if isinstance(value, TieredPrices):
-            raise Unsayable(f"{name} depends on the context")
+            raise Unsayable(phrase("%(name)s depends on the context", name=name))
         nano = _nano(name, value, pieces)
         if items.setdefault(item, nano) != nano:
-            raise Unsayable(f"the source has two prices for one {item}")
+            raise Unsayable(phrase("the source has two prices for one %(item)s", item=item))
     return items
 
 
@@ -206,9 +207,11 @@ def _nano(name: str, dollars: Decimal, pieces: int) -> int:
     """Return dollars for so many pieces as nano-dollars a piece; Unsayable when that is not exact."""
     nano = Fraction(dollars) * NANO / pieces
     if nano.denominator != 1:
-        raise Unsayable(f"{name} {dollars} is no whole number of nano-dollars for one")
+        fault = phrase("is no whole number of nano-dollars for one")
+        raise Unsayable(phrase("%(name)s %(fault)s", name=f"{name} {dollars}", fault=fault))
     if not 0 <= nano <= PRICE_MAX:
-        raise Unsayable(f"{name} {dollars} is outside of what a price may be")
+        fault = phrase("is outside of what a price may be")
+        raise Unsayable(phrase("%(name)s %(fault)s", name=f"{name} {dollars}", fault=fault))
     return int(nano)
 
 
@@ -223,18 +226,22 @@ def _notes(model: ModelInfo, today: date) -> Iterator[str]:
     standard = _standard(model, today)
     yield from _hours(model)
     if BUCKETS.keys() & standard.keys() and "output_mtok" not in standard:
-        yield "the source prices no output: it costs what input does"
+        yield phrase("the source prices no output: it costs what input does")
     for name, value in standard.items():
         if name not in BUCKETS and name not in ITEMS:
             yield from _left_out(name, value, standard)
     for variant in model.price_variants or ():
         words = ", ".join(f"{key} {value}" for key, value in variant.when.items())
         if isinstance(variant.constraint, TimeOfDateConstraint):
-            yield f"prices of {words} at hours of their own are left out"
+            yield phrase("prices of %(what)s at hours of their own are left out", what=words)
         elif not _is_service(variant):
-            yield f"prices of {words} are left out: no service tier"
+            yield phrase("prices of %(what)s are left out: no service tier", what=words)
         elif other := _said(variant.prices).keys() - BUCKETS.keys():
-            yield f"of {words} only token prices are taken, not {', '.join(sorted(other))}"
+            yield phrase(
+                "of %(what)s only token prices are taken, not %(others)s",
+                what=words,
+                others=", ".join(sorted(other)),
+            )
 
 
 def _hours(model: ModelInfo) -> Iterator[str]:
@@ -242,17 +249,27 @@ def _hours(model: ModelInfo) -> Iterator[str]:
         rule = one.constraint
         if isinstance(rule, TimeOfDateConstraint):
             words = ", ".join(f"{name} {_text(value)}" for name, value in _said(one.prices).items())
-            times = f"{rule.start_time:%H:%M} to {rule.end_time:%H:%M}"
-            yield f"left out, from {times} UTC: {words}; a channel's peak can say a factor"
+            yield phrase(
+                "left out, from %(start)s to %(end)s UTC: %(what)s; a channel's peak can say a factor",
+                start=f"{rule.start_time:%H:%M}",
+                end=f"{rule.end_time:%H:%M}",
+                what=words,
+            )
 
 
 def _left_out(name: str, value: Say, standard: Mapping[str, Say]) -> Iterator[str]:
     """Say which price of the source is not taken, and what its things cost instead."""
     instead = _instead(name)
     if instead is None:
-        yield f"left out: {name} {_text(value)}, which is not counted here"
+        price = f"{name} {_text(value)}"
+        yield phrase("left out: %(price)s, which is not counted here", price=price)
     elif standard.get(instead) != value:
-        yield f"left out: {name} {_text(value)}; such tokens cost what {BUCKETS[instead]} does"
+        price = f"{name} {_text(value)}"
+        yield phrase(
+            "left out: %(price)s; such tokens cost what %(bucket)s does",
+            price=price,
+            bucket=BUCKETS[instead],
+        )
 
 
 def _instead(name: str) -> str | None:

@@ -4,9 +4,11 @@ Only prices of models that the catalogue sells are touched, and only of those th
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
 
 from genai_prices.types import Provider
 from sqlalchemy import RowMapping, select
@@ -16,10 +18,12 @@ from tollbridge.catalog.plan import ImagePlan, LaterPlan, PricePlan, ServicePlan
 from tollbridge.catalog.price_import import Found, Unsayable, translated
 from tollbridge.catalog.price_import_diff import differences
 from tollbridge.catalog.price_import_source import NoCounterpart, Wish, counterpart
-from tollbridge.catalog.price_rows import match_price
+from tollbridge.catalog.price_rows import match_price, price_columns
 from tollbridge.catalog.sealed import SEALING_TURN
 from tollbridge.core.clock import now_ms
+from tollbridge.core.phrase import phrase, reason_of
 from tollbridge.protocols.endpoints import is_endpoint
+from tollbridge.storage.rows import to_json
 from tollbridge.storage.tables import models, prices
 from tollbridge.storage.unit_of_work import reading, take_turns, writing
 
@@ -55,6 +59,12 @@ class Change:
     context: int | None
     """The source's, where the catalogue has none."""
 
+    def mark(self) -> str:
+        """Return what stands for this change, down to each number before and after it."""
+        before, after = (self.sold.price, self.sold.later), (self.price, self.later)
+        told = [self.name, self.sold.id, [_course(*course) for course in (before, after)]]
+        return sha256(to_json(told).encode()).hexdigest()
+
 
 @dataclass(frozen=True, slots=True)
 class Import:
@@ -81,14 +91,30 @@ async def apply_import(
 ) -> None:
     """Write what `seen` says, in one transaction. Raises ChangedMeanwhile, and writes nothing."""
     async with writing(engine) as connection:
-        await take_turns(connection, SEALING_TURN)
-        at_ms = now_ms()
-        now = await _planned(connection, providers, wishes, at_ms)
-        if now.differing() != seen.differing():
-            raise ChangedMeanwhile
-        for one in now.differing():
-            assert one.sold.id is not None
-            await match_price(connection, one.sold.id, one.price, at_ms, one.later)
+        await take_import(
+            connection, providers, wishes, lambda now: now.differing() == seen.differing()
+        )
+
+
+async def take_import(
+    connection: AsyncConnection,
+    providers: Sequence[Provider],
+    wishes: Sequence[Wish],
+    confirmed: Callable[[Import], bool],
+) -> list[Change]:
+    """Write what an import says if it is what was confirmed, and return that. Raises ChangedMeanwhile.
+
+    In a transaction of `writing`, which is not to be kept after an exception.
+    """
+    await take_turns(connection, SEALING_TURN)
+    at_ms = now_ms()
+    planned = await _planned(connection, providers, wishes, at_ms)
+    if not confirmed(planned):
+        raise ChangedMeanwhile
+    for one in planned.differing():
+        assert one.sold.id is not None
+        await match_price(connection, one.sold.id, one.price, at_ms, one.later)
+    return planned.differing()
 
 
 async def _planned(
@@ -109,13 +135,13 @@ def work_out(
         try:
             changes.append(_change(providers, wish, here, at))
         except (NoCounterpart, Unsayable) as error:
-            left.append((wish.name, str(error)))
+            left.append((wish.name, reason_of(error)))
     return Import(tuple(changes), tuple(left))
 
 
 def _change(providers: Sequence[Provider], wish: Wish, here: Sold, at: datetime) -> Change:
     if wish.name.endswith("*") or is_endpoint(wish.name):
-        raise NoCounterpart("a wildcard or an endpoint keeps the price that it was given")
+        raise NoCounterpart(phrase("a wildcard or an endpoint keeps the price that it was given"))
     provider, model = counterpart(providers, wish.source)
     found = translated(model, at)
     price, later = _beside(here.price, found)
@@ -141,7 +167,9 @@ def _beside(present: PricePlan | None, found: Found) -> tuple[PricePlan, tuple[L
     pieces = present.items.keys() - found.price.items.keys() - {_KEPT}
     if present.images or pieces:
         names = ", ".join(sorted(pieces) + ["image"] * bool(present.images))
-        raise Unsayable(f"sold by {names} here, which the source does not price")
+        raise Unsayable(
+            phrase("sold by %(names)s here, which the source does not price", names=names)
+        )
     return _with_kept(found.price, present), tuple(
         LaterPlan(one.from_ms, _with_kept(one.price, present)) for one in found.later
     )
@@ -177,6 +205,11 @@ async def sold_models(connection: AsyncConnection, at_ms: int) -> dict[str, Sold
         )
         for row in sorted(rows, key=lambda row: row["name"])
     }
+
+
+def _course(price: PricePlan | None, later: Sequence[LaterPlan]) -> list[Any]:
+    steps = [(0, price), *((one.from_ms, one.price) for one in later)]
+    return [[from_ms, price_columns(one) if one else None] for from_ms, one in steps]
 
 
 def _plans(course: Iterable[RowMapping], at_ms: int, *, begun: bool) -> list[tuple[int, PricePlan]]:

@@ -6,10 +6,13 @@ lists letter by letter. What the source would take for a model by how it begins 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 from genai_prices.data import providers
 from genai_prices.types import ClauseEquals, ClauseOr, MatchLogic, ModelInfo, Provider
+
+from tollbridge.core.phrase import phrase
 
 SOURCE: Final = "genai-prices"
 
@@ -62,14 +65,18 @@ def counterpart(sellers: Sequence[Provider], name: str) -> tuple[Provider, Model
         if (model := _of_provider(provider, name)) is not None
     ]
     if not found:
-        raise NoCounterpart(f"{SOURCE} has no model of exactly this name")
+        raise NoCounterpart(phrase("%(source)s has no model of exactly this name", source=SOURCE))
     if len(found) > 1:
         # One maker's models are also sold by another: the source says whose a name is.
         found = [one for one in found if _is_made_by(one[0], name)] or found
     if len(found) > 1:
-        names = " and ".join(provider.id for provider, _ in found)
-        raise NoCounterpart(f"sold by {names}: name one with --provider")
+        names = reduce(_and, [provider.id for provider, _ in found])
+        raise NoCounterpart(phrase("sold by %(names)s: name one with --provider", names=names))
     return found[0]
+
+
+def _and(one: str, other: str) -> str:
+    return phrase("%(one)s and %(other)s", one=one, other=other)
 
 
 def _is_made_by(seller: Provider, name: str) -> bool:

@@ -34,6 +34,11 @@ def model_table(
 def _price_lines(price: PricePlan) -> Iterator[str]:
     for name, nano in (*price.rates.items(), *price.items.items()):
         yield f"{name} = {_money(nano)}"
+    yield from price_rows(price)
+
+
+def price_rows(price: PricePlan) -> Iterator[str]:
+    """Yield the lines of what a price has besides single numbers: tiers, images, service tiers."""
     if price.tiers:
         yield from _rows("tiers", [_tier(one.above, one.rates) for one in price.tiers])
     if price.images:

@@ -31,7 +31,7 @@ def price_columns(plan: PricePlan) -> dict[str, str]:
     }
 
 
-def price_of(row: RowMapping, model: str) -> Price:
+def price_of(row: Mapping[Any, Any], model: str) -> Price:
     """Return the price that a row means; ValueError when the row is damaged."""
     items = json.loads(row["items"])
     return Price(

@@ -95,6 +95,7 @@ class Price:
     images: tuple[ImagePrice, ...] = ()
     services: tuple[Service, ...] = ()
     _served: Mapping[str, "Price"] = field(init=False, repr=False, compare=False)
+    _dearest: tuple[int, int, int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Keep the highest tier first, so that the first match is the right one."""
@@ -105,10 +106,19 @@ class Price:
             for one in self.services
         }
         object.__setattr__(self, "_served", served)
+        object.__setattr__(self, "_dearest", _dearest(tuple(self.every_rates())))
 
     def served(self, tier: str) -> "Price":
         """Return the price of calls that were served in a tier: this one where it has no own."""
         return self._served.get(tier, self)
+
+    def dearest(self, *, media_in: bool, media_out: bool) -> tuple[int, int]:
+        """Return the most that a million tokens cost in and out, whatever bucket and tier they are.
+
+        Those of images and sounds count only where the call may have them.
+        """
+        text_in, any_in, text_out, any_out = self._dearest
+        return (any_in if media_in else text_in, any_out if media_out else text_out)
 
     def every_rates(self) -> Iterator[Rates]:
         """Yield all rates that a call may come to."""
@@ -124,3 +134,17 @@ class Price:
             if tokens_in > tier.above:
                 return tier.rates
         return self.rates
+
+
+def _dearest(every: tuple[Rates, ...]) -> tuple[int, int, int, int]:
+    """Return the dearest rate: text in, anything in, text out, anything out."""
+    text_in = max(
+        max(one.input, one.cache_read, one.cache_write_5m, one.cache_write_1h) for one in every
+    )
+    text_out = max(one.output for one in every)
+    return (
+        text_in,
+        max(text_in, *(max(one.audio_input, one.image_input) for one in every)),
+        text_out,
+        max(text_out, *(max(one.audio_output, one.image_output) for one in every)),
+    )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from tollbridge.catalog.fields import Fields
 from tollbridge.catalog.model_fields import check_pattern
+from tollbridge.core.phrase import phrase
 
 MAPPING_FIELD = "mapping"
 HEADERS_FIELD = "headers"
@@ -55,39 +56,50 @@ _SENT_IN_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 def read_mapping(fields: Fields, platform: str) -> Mapping[str, str]:
     """Return upstream names by client names, whose left side may end in a star; FileError."""
-    given = read_table(fields, MAPPING_FIELD, 'a table like {"our name" = "upstream name"}')
+    given = read_table(fields, MAPPING_FIELD, phrase('a table like {"our name" = "upstream name"}'))
     rules: dict[str, str] = {}
     shape = _SENT_IN_PATH if platform == "gemini" else _SENT
     if len(given) > _RULES_MAX:
-        raise fields.error(MAPPING_FIELD, f"mapping: at most {_RULES_MAX} names")
+        raise fields.error(
+            MAPPING_FIELD, phrase("mapping: at most %(most)s names", most=_RULES_MAX)
+        )
     for name, sent in given.items():
         if not name or not name.isprintable():
-            raise fields.error(MAPPING_FIELD, "mapping: a model name is printable and not empty")
+            reason = phrase("mapping: a model name is printable and not empty")
+            raise fields.error(MAPPING_FIELD, reason)
         check_pattern(fields, MAPPING_FIELD, name)
         if not isinstance(sent, str) or shape.fullmatch(sent) is None:
-            raise fields.error(
-                MAPPING_FIELD,
-                "mapping: an upstream name is printable ASCII without blanks and without *"
-                + (", and part of a path at Gemini" if platform == "gemini" else ""),
-            )
+            raise fields.error(MAPPING_FIELD, _unsendable(platform))
         rules[name] = sent
     return rules
 
 
+def _unsendable(platform: str) -> str:
+    if platform == "gemini":
+        return phrase(
+            "mapping: an upstream name is printable ASCII without blanks and without *,"
+            " and part of a path at Gemini"
+        )
+    return phrase("mapping: an upstream name is printable ASCII without blanks and without *")
+
+
 def read_headers(fields: Fields) -> dict[str, str]:
     """Return headers that every call to the account gets, by lower-case names; FileError."""
-    given = read_table(fields, HEADERS_FIELD, 'a table like {"x-name" = "value"}')
+    given = read_table(fields, HEADERS_FIELD, phrase('a table like {"x-name" = "value"}'))
     if len(given) > _HEADERS_MAX:
-        raise fields.error(HEADERS_FIELD, f"headers: at most {_HEADERS_MAX}")
+        raise fields.error(HEADERS_FIELD, phrase("headers: at most %(most)s", most=_HEADERS_MAX))
     headers: dict[str, str] = {}
     for written, value in given.items():
         name = written.lower()
         if _HEADER.fullmatch(name) is None or name in headers:
-            raise fields.error(HEADERS_FIELD, "headers: names are letters, digits and -, each once")
+            reason = phrase("headers: names are letters, digits and -, each once")
+            raise fields.error(HEADERS_FIELD, reason)
         if name in _HEADERS_OURS or name.startswith(_HEADERS_OF):
-            raise fields.error(HEADERS_FIELD, f"headers: {name} is the gateway's own")
+            reason = phrase("headers: %(name)s is the gateway's own", name=name)
+            raise fields.error(HEADERS_FIELD, reason)
         if not isinstance(value, str) or not _is_header_value(value):
-            raise fields.error(HEADERS_FIELD, f"headers: the value of {name} is printable ASCII")
+            reason = phrase("headers: the value of %(name)s is printable ASCII", name=name)
+            raise fields.error(HEADERS_FIELD, reason)
         headers[name] = value
     return headers
 
@@ -99,15 +111,18 @@ def _is_header_value(value: str) -> bool:
 
 def read_params(fields: Fields) -> dict[str, object]:
     """Return top-level fields to set in the bodies for an account, as JSON values; FileError."""
-    params = read_table(fields, PARAMS_FIELD, "a table like {top_k = 40}")
+    params = read_table(fields, PARAMS_FIELD, phrase("a table like {top_k = 40}"))
     for name in params:
         _check_param(fields, PARAMS_FIELD, name)
     try:
         size = len(json.dumps(params, allow_nan=False))
     except (TypeError, ValueError):
-        raise fields.error(PARAMS_FIELD, "params: JSON has no dates and no infinity") from None
+        reason = phrase("params: JSON has no dates and no infinity")
+        raise fields.error(PARAMS_FIELD, reason) from None
     if size > _PARAMS_MAX_BYTES:
-        raise fields.error(PARAMS_FIELD, f"params: at most {_PARAMS_MAX_BYTES} bytes")
+        raise fields.error(
+            PARAMS_FIELD, phrase("params: at most %(most)s bytes", most=_PARAMS_MAX_BYTES)
+        )
     return params
 
 
@@ -116,16 +131,21 @@ def read_params_drop(fields: Fields) -> tuple[str, ...]:
     names = fields.texts(DROP_FIELD, ())
     for name in names:
         _check_param(fields, DROP_FIELD, name)
-        if name in read_table(fields, PARAMS_FIELD, "a table"):
-            raise fields.error(DROP_FIELD, f"{DROP_FIELD}: {name} is set by params")
+        if name in read_table(fields, PARAMS_FIELD, phrase("a table")):
+            reason = phrase("params_drop: %(name)s is set by params", name=name)
+            raise fields.error(DROP_FIELD, reason)
     return tuple(sorted(names))
 
 
 def _check_param(fields: Fields, field: str, name: str) -> None:
     if _PARAM.fullmatch(name) is None:
-        raise fields.error(field, f"{field}: a field's name is letters, digits and _")
+        reason = phrase("%(field)s: a field's name is letters, digits and _", field=field)
+        raise fields.error(field, reason)
     if name.replace("_", "").lower() in _PARAMS_OURS:
-        raise fields.error(field, f"{field}: {name} governs what a call costs or holds")
+        reason = phrase(
+            "%(field)s: %(name)s governs what a call costs or holds", field=field, name=name
+        )
+        raise fields.error(field, reason)
 
 
 def read_table(fields: Fields, name: str, expected: str) -> dict[str, object]:
@@ -134,5 +154,5 @@ def read_table(fields: Fields, name: str, expected: str) -> dict[str, object]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise fields.error(name, f"{name} must be {expected}")
+        raise fields.error(name, phrase("%(name)s must be %(kind)s", name=name, kind=expected))
     return value

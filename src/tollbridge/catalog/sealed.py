@@ -14,20 +14,21 @@ from tollbridge.catalog.channel_rows import open_sealed
 from tollbridge.catalog.token_rows import KIND
 from tollbridge.core.secrets import Secrets, SecretsError, key_id_of
 from tollbridge.storage.account_tables import account_tokens
-from tollbridge.storage.tables import accounts, channels
+from tollbridge.storage.tables import accounts, channels, users
 from tollbridge.storage.unit_of_work import reading, take_turns, writing
 
 SEALED_COLUMNS = {
     "channels": ("proxy",),
     "accounts": ("secret", "proxy", "headers"),
     "account_tokens": ("client_secret", "refresh", "access"),
+    "users": ("totp_secret",),
 }
 """The columns, by table, whose values need an encryption key."""
 
 SEALING_TURN = 7_001
 """The turn of whoever seals credentials, or drops keys because nothing is sealed with them."""
 
-_TABLES = ((channels, "channel"), (accounts, "account"), (account_tokens, KIND))
+_TABLES = ((channels, "channel"), (accounts, "account"), (account_tokens, KIND), (users, "user"))
 _ROWS_AT_ONCE = 100
 
 

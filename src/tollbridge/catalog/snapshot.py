@@ -119,11 +119,25 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Settings of the whole installation that the relay needs."""
+    """Settings of the whole installation (catalog.site_fields). Amounts are nano-dollars."""
 
     error_profile: Profile = Profile.STRICT
     trusted_proxies: tuple[str, ...] = ()
     allow_private_upstreams: bool = False
+    name: str = "Tollbridge"
+    sign_up: str = "closed"
+    sign_up_bonus: int = 1_000_000_000
+    email_allowed: tuple[str, ...] = ()
+    email_blocked: tuple[str, ...] = ()
+    email_aliases: str = "fold"
+    terms_version: str = "1"
+    terms: str = field(default="", repr=False)
+    refunds: str = field(default="", repr=False)
+    disclaimer: str = field(default="", repr=False)
+    contact_email: str = ""
+    contact_telegram: str = ""
+    contact_qq: str = ""
+    contact_wechat: str = ""
 
 
 def split_names(names: Iterable[str]) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,9 +48,23 @@ async def _backup(settings: Any, file: Path) -> Any:
 
     engine = open_engine(settings.database)
     try:
-        return await run(engine, file, SEALED_COLUMNS)
+        manifest = await run(engine, file, SEALED_COLUMNS)
+        await _remember(engine)
+        return manifest
     finally:
         await engine.dispose()
+
+
+async def _remember(engine: Any) -> None:
+    """Note that a backup was made, for who asks later; the file is good without it."""
+    from tollbridge.core.clock import now_ms
+    from tollbridge.people.checklist import note_backup
+    from tollbridge.storage.engine import DATABASE_ERRORS
+    from tollbridge.storage.unit_of_work import working
+
+    with suppress(*DATABASE_ERRORS):
+        async with working(engine) as connection:
+            await note_backup(connection, now_ms())
 
 
 def _about_keys(settings: Any, manifest: Any) -> str:

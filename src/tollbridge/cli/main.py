@@ -7,6 +7,7 @@ them, so that `--help` is quick. Larger commands have a file of their own beside
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import click
 from tollbridge import __version__
 from tollbridge.cli.account import account
 from tollbridge.cli.account_oauth import oauth
+from tollbridge.cli.admin import admin
 from tollbridge.cli.backup import backup, restore
+from tollbridge.cli.doctor import doctor
 from tollbridge.cli.jobs import jobs
 from tollbridge.cli.ledger import ledger
 from tollbridge.cli.options import CONFIG, DATABASE, read_settings, saying_what_is_wrong, stop
@@ -61,9 +64,13 @@ def serve(
     from tollbridge.storage.disk import DatabaseInUse
 
     try:
-        app.serve(settings, lambda url: click.echo(f"tollbridge serves at {url}", err=True))
+        app.serve(settings, _says("tollbridge serves at"), _says("tollbridge is set up at"))
     except (app.CannotServe, DatabaseInUse, SecretsError) as error:
         stop(error)
+
+
+def _says(what: str) -> Callable[[str], None]:
+    return lambda url: click.echo(f"{what} {url}", err=True)
 
 
 @main.command()
@@ -108,6 +115,7 @@ async def _apply(settings: Any, text: str, *, dry_run: bool, prune: bool) -> Non
     from tollbridge.catalog.file import FileError
     from tollbridge.core.own_secrets import open_secrets
     from tollbridge.core.secrets import SecretsError
+    from tollbridge.identity.audit import SHELL
     from tollbridge.storage.engine import open_engine
     from tollbridge.storage.migrate import migrate
 
@@ -121,6 +129,7 @@ async def _apply(settings: Any, text: str, *, dry_run: bool, prune: bool) -> Non
             environ=os.environ,
             dry_run=dry_run,
             prune=prune,
+            by=SHELL,
         )
     except (FileError, SecretsError) as error:
         stop(error)
@@ -147,7 +156,9 @@ def migrate(config: Path | None, database: str | None) -> None:
 
 account.add_command(oauth)
 main.add_command(account)
+main.add_command(admin)
 main.add_command(backup)
+main.add_command(doctor)
 main.add_command(jobs)
 main.add_command(ledger)
 main.add_command(prices)

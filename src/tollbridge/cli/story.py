@@ -45,7 +45,8 @@ _MONEY = frozenset({
 
 def as_json(story: Story) -> str:
     """Return a story as indented JSON."""
-    told = msgspec.to_builtins(story)
+    # Only phrases are no builtins, and those are texts.
+    told = msgspec.to_builtins(story, enc_hook=str)
     if story.hold and story.hold.bill:
         # It is stored, and so turned into builtins, without the names of its fields.
         told["hold"]["bill"] = msgspec.structs.asdict(story.hold.bill)

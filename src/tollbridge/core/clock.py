@@ -7,6 +7,7 @@ layout: sortable as text, so a month of usage is a range of tids).
 
 import os
 import random
+import re
 import threading
 import time
 
@@ -15,6 +16,7 @@ _ID_EPOCH_MS = 1_735_689_600_000
 _ID_RANDOM_BITS = 22
 _POOL_BYTES = 4096
 _TID_RANDOM_HEX = 19
+_TID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 
 
 def now_ms() -> int:
@@ -96,6 +98,11 @@ def new_tid() -> str:
     """
     random = _pool.take(_TID_RANDOM_HEX)
     return f"{now_ms():012x}7{random[:3]}{_VARIANT[random[3]]}{random[4:]}"
+
+
+def is_tid(text: str) -> bool:
+    """Tell whether a text is written as a trace id is."""
+    return _TID.fullmatch(text) is not None
 
 
 def tid_ms(tid: str) -> int:

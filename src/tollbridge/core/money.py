@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from math import gcd
 from typing import Self
 
+from tollbridge.core.phrase import phrase
+
 NANO = 10**9
 """Nano-dollars in a dollar."""
 
@@ -28,7 +30,7 @@ def parse_usd(text: str) -> int:
     """
     amount = _scaled(text)
     if amount > MAX_AMOUNT:
-        raise ValueError("too large for an amount of money")
+        raise ValueError(phrase("too large for an amount of money"))
     return amount
 
 
@@ -79,15 +81,15 @@ class Multiplier:
 def _scaled(text: str) -> int:
     """Return a plain decimal number times 10^9; ValueError with the reason when it is not one."""
     if text[:1] in {"-", "+"}:
-        raise ValueError("must not carry a sign")
+        raise ValueError(phrase("must not carry a sign"))
     match = _DECIMAL.fullmatch(text)
     if match is None:
-        raise ValueError('must be a decimal number like "2.50"')
+        raise ValueError(phrase('must be a decimal number like "2.50"'))
     whole, decimals = match[1], match[2] or ""
     if len(decimals) > _DECIMALS:
-        raise ValueError("must not have more than nine decimals")
+        raise ValueError(phrase("must not have more than nine decimals"))
     if len(whole.lstrip("0")) > _WHOLE_DIGITS:
-        raise ValueError("too large for an amount of money")
+        raise ValueError(phrase("too large for an amount of money"))
     return int(whole.lstrip("0") or "0") * NANO + int(decimals.ljust(_DECIMALS, "0"))
 
 

@@ -2,9 +2,10 @@
 
 Success is answered / (calls - client faults): what the client caused counts neither way. Must not
 know where ends are stored; `answered` and `client_fault` are the one table, and SQL is made from
-the same sets.
+the same sets (storage/endings.py).
 """
 
+from enum import StrEnum
 from typing import Final
 
 from tollbridge.core.errors import Kind
@@ -48,6 +49,21 @@ CLIENT_KINDS: Final = frozenset(
 Not among them is `rate_limited`: a client over its own limits is refused before there is a call to
 count, so in a row it says that no account of the channel had room.
 """
+
+
+class Ended(StrEnum):
+    """How a call ended: each call in one of these ways."""
+
+    ANSWERED = "answered"
+    CLIENT = "client"
+    FAILED = "failed"
+
+
+def ended(end_state: str, error_kind: str | None) -> Ended:
+    """Return how a call with this end ended."""
+    if answered(end_state):
+        return Ended.ANSWERED
+    return Ended.CLIENT if client_fault(end_state, error_kind) else Ended.FAILED
 
 
 def answered(end_state: str) -> bool:

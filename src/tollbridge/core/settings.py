@@ -7,6 +7,7 @@ Must not know what a setting does. Values never appear in messages: a URL may ho
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -25,6 +26,7 @@ from tollbridge.core.settings_file import (
     refuse_unknown,
     sentence_of,
 )
+from tollbridge.core.sign_in_providers import SignInProviders
 
 __all__ = [
     "ENV_PREFIX",
@@ -67,6 +69,11 @@ class Settings(BaseSettings):
         "sqlite:///var/tollbridge.db",
         repr=False,
         description="sqlite:///path/to.db or postgresql://user@host/db.",
+    )
+    public_url: str = Field(
+        "",
+        description="Where people reach this site, such as https://ai.example.com; links in mail"
+        " begin with it. Empty: the address that is listened on.",
     )
     redis_url: str = Field(
         "", repr=False, description="Redis or Valkey for shared counters; empty: none."
@@ -244,6 +251,17 @@ class Settings(BaseSettings):
     mail_folder: str = Field(
         "var/mail", description="Folder that mail is written to without a mail server."
     )
+    captcha_verify_url: str = Field("", description="URL that verifies captchas; empty: none.")
+    captcha_secret: str = Field("", repr=False, description="Secret towards that URL.")
+    captcha_site_key: str = Field("", description="Key that the captcha's widget is shown with.")
+    captcha_script_url: str = Field("", description="Script of the captcha's widget.")
+    sign_in_providers: SignInProviders = Field(
+        (),
+        repr=False,
+        description="Sites to sign in with: tables [[sign_in_providers]] of name, kind (oidc or"
+        " github), title, issuer, client_id, client_secret, scopes, allowed_domains; in the"
+        " variable a JSON list of objects. See docs/sign-in.md.",
+    )
 
     @field_validator("low_balance_usd")
     @classmethod
@@ -269,6 +287,24 @@ class Settings(BaseSettings):
             raise ValueError(f"must be 0 or at least {_KEEP_DAYS_MIN}: a month and its last day")
         return days
 
+    @field_validator("public_url")
+    @classmethod
+    def _origin(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.netloc or "@" in url):
+            raise ValueError("must be like https://ai.example.com")
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ValueError("must end after the host: the site has no folder of its own")
+        return url.rstrip("/")
+
+    @field_validator("captcha_verify_url", "captcha_script_url")
+    @classmethod
+    def _of_the_web(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if url and (parts.scheme not in ("http", "https") or not parts.hostname or "@" in url):
+            raise ValueError("must be like https://captcha.example.com/path")
+        return url
+
     @field_validator("redis_url")
     @classmethod
     def _known_store(cls, url: str) -> str:
@@ -285,6 +321,9 @@ class Settings(BaseSettings):
                 )
         elif self.workers > 1:
             raise ValueError("workers above 1 need PostgreSQL: SQLite has one process")
+        captcha = [value for name, value in self if name.startswith("captcha_")]
+        if any(captcha) and not all(captcha):
+            raise ValueError("a captcha needs all four: verify_url, secret, site_key, script_url")
         return self
 
     @property
@@ -293,6 +332,12 @@ class Settings(BaseSettings):
         if not self.database.startswith(_SQLITE):
             return None
         return Path(self.database.removeprefix(_SQLITE).partition("?")[0])
+
+    @property
+    def captcha_origin(self) -> str:
+        """The origin of the captcha's script, which pages must let in; "" without a captcha."""
+        parts = urlsplit(self.captcha_script_url)
+        return f"{parts.scheme}://{parts.netloc}" if self.captcha_script_url else ""
 
     @property
     def key_path(self) -> Path | None:
@@ -347,6 +392,6 @@ def describe_settings() -> str:
     blocks = []
     for name, field in Settings.model_fields.items():
         where = f"{env_name(name)}" if name in _ENV_ONLY else f"{name}  ({env_name(name)})"
-        default = '""' if field.default == "" else field.default
+        default = {"": '""', (): "[]"}.get(field.default, field.default)
         blocks.append(f"{where}\n    default {default}\n    {field.description}\n")
     return "\n".join(blocks)

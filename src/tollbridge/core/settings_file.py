@@ -76,4 +76,6 @@ def sentence_of(
         origin = f"in {config_file}"
     else:
         origin = "by default"
-    return f"{name} ({origin}): {reason}"
+    # Of a list of tables it is told which one and which of its names.
+    whole = ".".join(str(part) for part in fault["loc"])
+    return f"{whole} ({origin}): {reason}"

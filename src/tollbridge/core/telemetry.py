@@ -24,6 +24,7 @@ from tollbridge.core.redaction import clipped, mask_secrets, one_line
 
 __all__ = [
     "Metrics",
+    "Unmasked",
     "configure_logging",
     "exception_summary",
     "exception_trace",
@@ -73,6 +74,16 @@ _QUIET = {
     "httpx2": logging.WARNING,
     "sqlalchemy": logging.WARNING,
 }
+
+
+class Unmasked(str):
+    """Text that a log line shows as it is, though it opens something: its reader is to use it.
+
+    The one use is the link of a mail on a machine without a mail server (`notify.mail`).
+    """
+
+    __slots__ = ()
+
 
 ExcInfo: TypeAlias = tuple[type[BaseException] | None, BaseException | None, TracebackType | None]
 
@@ -144,6 +155,8 @@ def redact(value: object, depth: int = 0) -> object:
         return redact(value.value, depth)
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, Unmasked):
+        return clipped(one_line(value))
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, BaseException):

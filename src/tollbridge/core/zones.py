@@ -131,6 +131,12 @@ def text_at(zone: ZoneInfo, at_ms: int) -> str:
     return Span(at_ms, at_ms, _offset_s(zone, at_ms)).text()
 
 
+def exact_at(zone: ZoneInfo, at_ms: int) -> str:
+    """Return a moment as `text_at` does, to the millisecond."""
+    moment = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone)
+    return moment.isoformat(timespec="milliseconds")
+
+
 def _offset_s(zone: ZoneInfo, at_ms: int) -> int:
     offset = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone).utcoffset()
     return (offset or timedelta()) // timedelta(seconds=1)

@@ -20,7 +20,7 @@ from tollbridge.demo import call
 from tollbridge.demo.call import CallFailed, Receipt, Sample
 from tollbridge.demo.child import ChildFailed, Gateway, choose_port, run_command
 from tollbridge.demo.fake_upstream import FakeUpstream
-from tollbridge.demo.scene import MODEL, MODELS, Scene, prepare
+from tollbridge.demo.scene import EMAIL, MODEL, MODELS, Scene, prepare
 from tollbridge.demo.show import Show, wants_colour
 
 _READY_S = 60
@@ -150,6 +150,10 @@ def _invite(show: Show, url: str, scene: Scene) -> None:
     show.plain("    -H 'Content-Type: application/json' \\")
     content = '"messages": [{"role": "user", "content": "Hello"}]'
     show.plain(f"""    -d '{{"model": "{MODEL}", {content}}}'""")
+    show.plain("")
+    show.fact("console", f"{url}/sign-in")
+    show.fact("e-mail", EMAIL)
+    show.fact("password", scene.password)
     show.plain("")
     show.plain("Ctrl-C stops everything.")
 

@@ -206,7 +206,7 @@ class _Connection(asyncio.Protocol):
     def _begin(self) -> None:
         self._timer = None
         reply, call = self._reply, self._call
-        if reply is None or call is None or self._transport is None:
+        if reply is None or call is None or self._transport is None or self._left():
             return
         self._transport.write(reply.first)
         self._upstream.books.deliver(call, reply.tokens)
@@ -221,7 +221,7 @@ class _Connection(asyncio.Protocol):
 
     def _play(self) -> None:
         """Write events until one must wait: for its time, for a slow reader or for its turn."""
-        if self._reply is None or self._reply.events is None:
+        if self._reply is None or self._reply.events is None or self._left():
             return
         events = self._reply.events
         for _ in range(_EVENTS_A_TURN):
@@ -246,8 +246,12 @@ class _Connection(asyncio.Protocol):
 
     def _resume(self) -> None:
         self._timer = None
-        if not self._paused:
+        if not self._paused and not self._left():
             self._play_on()
+
+    def _left(self) -> bool:
+        """Whether the caller is known to have left, be it that `connection_lost` is yet to come."""
+        return self._transport is None or self._transport.is_closing()
 
     def _play_on(self) -> None:
         event, self._waiting = self._waiting, None

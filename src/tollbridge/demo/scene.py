@@ -5,8 +5,9 @@ It must not know of processes or HTTP.
 
 import secrets
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 MODEL = "demo-large"
 SMALL_MODEL = "demo-small"
@@ -17,7 +18,9 @@ CLAUDE = "demo-claude"
 GEMINI = "demo-gemini"
 MODELS = (MODEL, SMALL_MODEL, CLAUDE, GEMINI, EMBEDDING, IMAGE, VOICE)
 CREDIT = "5.00"
+EMAIL = "demo@example.com"
 _SECRET_HEX = 24
+_PASSWORD_HEX = 10
 
 _TEMPLATE = f"""# Written by `tollbridge demo`. Change it and run `tollbridge apply` to see what happens.
 [site]
@@ -111,7 +114,9 @@ base_url = "{{vendor}}"
 secret = "pretend-gemini-secret"
 
 [[user]]
-email = "demo@example.com"
+email = "{EMAIL}"
+role = "admin"                       # may enter the back office
+password = "{{password}}"
 credit = "{CREDIT}"
 
 [[user.key]]
@@ -122,16 +127,17 @@ secret = "{{secret}}"                # bound to no channel: the model's name fin
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The files of one demonstration and its key."""
+    """The files of one demonstration, its key, and the password that goes with EMAIL."""
 
     file: Path
     database: str
     log: Path
-    secret: str
+    secret: str = field(repr=False)
+    password: str = field(repr=False)
 
 
 def prepare(directory: Path, vendor_url: str) -> Scene:
-    """Write the configuration into the directory, keeping the key of an earlier demonstration.
+    """Write the configuration into the directory, keeping key and password of an earlier one.
 
     OSError when the directory cannot be written.
     """
@@ -139,23 +145,35 @@ def prepare(directory: Path, vendor_url: str) -> Scene:
     data = directory / "data"
     data.mkdir(parents=True, exist_ok=True)
     file = directory / "demo.toml"
-    secret = earlier_secret(file) or "sk-demo-" + secrets.token_hex(_SECRET_HEX)
+    earlier = earlier_secrets(file)
+    secret = earlier.key or "sk-demo-" + secrets.token_hex(_SECRET_HEX)
+    password = earlier.password or secrets.token_hex(_PASSWORD_HEX)
     file.touch(mode=0o600)
-    file.write_text(configuration(vendor_url, secret), encoding="utf-8")
+    file.write_text(configuration(vendor_url, secret, password), encoding="utf-8")
     database = f"sqlite:///{(data / 'demo.db').resolve()}"
-    return Scene(file, database, directory / "gateway.log", secret)
+    return Scene(file, database, directory / "gateway.log", secret, password)
 
 
-def configuration(vendor_url: str, secret: str) -> str:
+def configuration(vendor_url: str, secret: str, password: str) -> str:
     """Return the configuration file's text."""
-    return _TEMPLATE.format(vendor=vendor_url, secret=secret)
+    return _TEMPLATE.format(vendor=vendor_url, secret=secret, password=password)
 
 
-def earlier_secret(file: Path) -> str | None:
-    """Return the key that an earlier configuration names, if there is one that can be read."""
+class Earlier(NamedTuple):
+    """What an earlier configuration says, None for what it does not."""
+
+    key: str | None = None
+    password: str | None = None
+
+
+def earlier_secrets(file: Path) -> Earlier:
+    """Return the key and the password that an earlier configuration names, if it can be read."""
     try:
-        users = tomllib.loads(file.read_text(encoding="utf-8"))["user"]
-        secret = users[0]["key"][0]["secret"]
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, LookupError, TypeError):
-        return None
-    return secret if isinstance(secret, str) else None
+        user = tomllib.loads(file.read_text(encoding="utf-8"))["user"][0]
+        found = Earlier(user["key"][0]["secret"], user.get("password"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, LookupError):
+        return Earlier()
+    except (TypeError, AttributeError):
+        # A table where there should be a list, or the other way round.
+        return Earlier()
+    return Earlier(*(one if isinstance(one, str) else None for one in found))

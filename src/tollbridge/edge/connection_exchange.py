@@ -11,7 +11,7 @@ from tollbridge.core.errors import ApiError, Kind, Profile
 from tollbridge.core.websocket import Socket
 from tollbridge.edge.limits import Load
 from tollbridge.edge.refusals import STATUS_LINES, refusal, status_line
-from tollbridge.relay.exchange import Watcher
+from tollbridge.relay.exchange import HeadFacts, Watcher
 
 _BODILESS = frozenset({204, 304})
 _LAST_CHUNK = b"0\r\n\r\n"
@@ -47,6 +47,7 @@ class ConnectionExchange:
         "_phase",
         "_wire",
         "body",
+        "facts",
         "gone",
         "headers",
         "method",
@@ -64,6 +65,7 @@ class ConnectionExchange:
         path: str,
         query: bytes,
         headers: Mapping[bytes, bytes],
+        facts: HeadFacts,
         peer: str,
         chunked: bool,
     ) -> None:
@@ -72,6 +74,7 @@ class ConnectionExchange:
         self.path = path
         self.query = query
         self.headers = headers
+        self.facts = facts
         self.peer = peer
         self.body = b""
         self.gone = False

@@ -27,15 +27,20 @@ from tollbridge.edge.head import (
     split_target,
     too_large,
 )
+from tollbridge.edge.known_head import KnownHead, around_length
 from tollbridge.edge.patrol import Patrol
 from tollbridge.edge.refusals import refusal, status_line
 from tollbridge.edge.serial import BODY, CLOSING, IDLE, LINGER, WAIT, SerialProtocol
+from tollbridge.relay.exchange import HeadFacts
 
 _log = logging.getLogger("tollbridge.edge")
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = b"connection: close\r\n"
 _PIECES_JOINED = 256
+# Where every head differs from the one before, no more of them are kept.
+_LEARNED_MAX = 8
+_LEARNED_BYTES = 8_192
 # A connection without an address comes from a Unix socket: from this machine.
 _LOCAL_PEER = "127.0.0.1"
 
@@ -65,6 +70,9 @@ class EdgeProtocol(SerialProtocol):
         # Of the request that is being read or relayed.
         self._target = b""
         self._exchange: ConnectionExchange | None = None
+        # The head of the request before, and how many became known since one came again.
+        self._known: KnownHead | None = None
+        self._learned = 0
         self._pieces: list[bytes] = []
         self._joined = 0
 
@@ -134,15 +142,56 @@ class EdgeProtocol(SerialProtocol):
         if self._edge.diverts(method, path):
             if self._edge.draining():
                 raise ApiError(Kind.DRAINING)
-            self._exchange = ConnectionExchange(self, method, path, query, headers, peer, current)
+            facts = HeadFacts()
+            self._exchange = ConnectionExchange(
+                self, method, path, query, headers, facts, peer, current
+            )
             if wants_continue:
                 self.transport.write(_CONTINUE)
+            elif length > 0 and self._keep_alive:
+                self._learn((method, self._target, path, query), headers, facts)
         else:
             self._begin_asgi(peer, wants_continue)
         if length:
             self._expect_body(length)
 
+    def _learn(
+        self, request: tuple[str, bytes, str, bytes], headers: dict[bytes, bytes], facts: HeadFacts
+    ) -> None:
+        """Keep the head, which was accepted, for the next request."""
+        if self._learned < _LEARNED_MAX and len(self._piece) <= _LEARNED_BYTES:
+            self._learned += 1
+            around = around_length(self._piece, headers[b"content-length"])
+            self._known = None if around is None else KnownHead(around, request, headers, facts)
+
+    def _take_known(self, data: bytes) -> int:
+        """Begin a request with the head of the one before; its body need not be whole yet."""
+        known = self._known
+        found = None if known is None else known.begins(data)
+        if known is None or found is None:
+            return 0
+        length, start = found
+        size = len(data)
+        if size - start > length or length > self._limits.max_body_bytes or self._edge.draining():
+            return 0
+        self._learned = 0
+        self._target = known.target
+        self._keep_alive = not self._last_request
+        peer = self._clients.address(self._peer, known.headers.get(b"x-forwarded-for"))
+        exchange = self._exchange = ConnectionExchange(
+            self, known.method, known.path, known.query, known.headers, known.facts, peer, True
+        )
+        if size - start == length:
+            exchange.body = data[start:]
+            self._run(exchange)
+            return size
+        self._expect_body(length)
+        self._unparsed = True
+        return start
+
     def _begin_asgi(self, peer: str, wants_continue: bool) -> None:
+        # The parser has to have seen the request before one that is taken without it.
+        self._known = None
         target, fields = self._target, self._fields.copy()
         super().on_message_begin()
         self.url = target
@@ -172,9 +221,8 @@ class EdgeProtocol(SerialProtocol):
     def on_message_complete(self) -> None:
         """Hand a relayed request over; uvicorn's half has been running since its head."""
         exchange = self._exchange
-        self._phase = WAIT
-        self.deadline = self.loop.time() + self._limits.client_stall_s
         if exchange is None:
+            self._await()
             super().on_message_complete()
             if self._open_cycle() is None:
                 self._next_request()
@@ -184,9 +232,18 @@ class EdgeProtocol(SerialProtocol):
             exchange.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             pieces.clear()
             self._joined = 0
+        self._run(exchange)
+
+    def _run(self, exchange: ConnectionExchange) -> None:
+        self._await()
         self.load.in_flight += 1
         exchange.task = self.loop.create_task(self._relay(exchange))
         self.tasks.add(exchange.task)
+
+    def _await(self) -> None:
+        """Wait for the answer; what comes before it is done waits too."""
+        self._phase = WAIT
+        self.deadline = self.loop.time() + self._limits.client_stall_s
 
     # ------------------------------------------------------------------ answers
 

@@ -64,6 +64,14 @@ class SerialProtocol(HttpToolsProtocol):
         self._body_left = 0
         self._overhead = 0
         self._keep_alive = True
+        # The head that is being parsed, where it came in one piece.
+        self._piece = b""
+        # This body belongs to a head that the parser has not seen, so it does not see the body.
+        self._unparsed = False
+
+    @abstractmethod
+    def _take_known(self, data: bytes) -> int:
+        """Take a request whose head is known; return how many bytes that was, 0 for none."""
 
     @abstractmethod
     def _refuse(self, error: ApiError) -> None:
@@ -110,10 +118,13 @@ class SerialProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, or keep the bytes until it is their turn."""
-        if self._phase >= WAIT or self.flow.write_paused:
+        phase = self._phase
+        if phase >= WAIT or self.flow.write_paused:
             self._hold(data, 0)
-        else:
-            self._feed(data, 0)
+            return
+        at = self._take_known(data) if phase == IDLE else 0
+        if at < len(data):
+            self._feed(data, at)
 
     def _feed(self, data: bytes, at: int) -> None:
         size = len(data)
@@ -146,6 +157,7 @@ class SerialProtocol(HttpToolsProtocol):
         if self._head_bytes > limits.max_head_bytes:
             raise malformed(f"The request head is larger than {limits.max_head_bytes} bytes.")
         piece = data if end - at == len(data) else data[at:end]
+        self._piece = piece if fresh else b""
         try:
             self.parser.feed_data(piece)
         except HttpParserUpgrade:
@@ -159,6 +171,8 @@ class SerialProtocol(HttpToolsProtocol):
         return end
 
     def _feed_body(self, data: bytes, at: int) -> int:
+        if self._unparsed:
+            return self._feed_unparsed(data, at)
         before = self._body_bytes
         if self._body_left == CHUNKED:
             end = self._block_end(data, at)
@@ -171,6 +185,17 @@ class SerialProtocol(HttpToolsProtocol):
         self.parser.feed_data(piece)
         if self._phase == BODY:
             self._judge_progress(self._body_bytes - before, end - at)
+        return end
+
+    def _feed_unparsed(self, data: bytes, at: int) -> int:
+        end = min(at + self._body_left, len(data))
+        self._body_left -= end - at
+        self.on_body(data if end - at == len(data) else data[at:end])
+        if self._body_left:
+            self.deadline = self.loop.time() + self._limits.body_progress_s
+        else:
+            self._unparsed = False
+            self.on_message_complete()
         return end
 
     def _judge_progress(self, content: int, fed: int) -> None:

@@ -9,9 +9,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.core.errors import ApiError, Kind
@@ -34,6 +34,8 @@ class _Missing(Enum):
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
     """A key and its user as calls need them. `channel_id` None is auto; times in milliseconds.
+
+    For a secret that was rotated away `last6` is its own and `expires_ms` no later than its grace.
 
     `models` empty: all of the channel. `limit_purse_id` is None where the key has no limit, and
     `budget_nano` and `budget_period` (day, week or month) where it has no budget. Limits of the
@@ -102,12 +104,18 @@ class KeyStore:
 
     def cached(self, secret: bytes) -> Cached:
         """Return the record, None for a secret known to be wrong, MISSING when `find` must look."""
-        digest = sha256(secret).digest()
+        digest = digest_of(secret)
+        record = self.known(digest)
+        if record is not None:
+            return record
+        return None if digest in self._refused else _Missing.MISSING
+
+    def known(self, digest: bytes) -> KeyRecord | None:
+        """Return the record of the secret with this `digest_of`, None where it is not remembered."""
         record = self._known.get(digest)
         if record is not None:
             self._known.move_to_end(digest)
-            return record
-        return None if digest in self._refused else _Missing.MISSING
+        return record
 
     async def find(self, secret: bytes) -> KeyRecord | None:
         """Return the record of a secret, None when there is no such key.
@@ -123,7 +131,7 @@ class KeyStore:
         # Nobody can guess a check tag, so such a key never costs a query nor a place in memory.
         if looks_minted(text) and not self._secrets.check_tag_ok(text):
             return None
-        digest = sha256(secret).digest()
+        digest = digest_of(secret)
         task = self._flying.get(digest) or self._take_off(digest, text)
         # One caller that is cancelled must not take the others' answer away.
         return await asyncio.shield(task)
@@ -162,10 +170,11 @@ class KeyStore:
         return record
 
     async def _query(self, key_hash: bytes) -> KeyRecord | None:
-        query = _QUERY.where(api_keys.c.hash == key_hash)
         async with reading(self._engine) as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        return _record(row) if row else None
+            rows = (await connection.execute(with_hash(_QUERY, key_hash))).mappings().all()
+        # The file may give a key the secret that another was rotated away from: its owner wins.
+        row = min(rows, key=lambda row: row["hash"] != key_hash, default=None)
+        return _record(row, key_hash) if row else None
 
     def _remember(self, digest: bytes, record: KeyRecord | None) -> None:
         if record is None:
@@ -176,6 +185,20 @@ class KeyStore:
         self._known[digest] = record
         if len(self._known) > self._known_max:
             self._known.popitem(last=False)
+
+
+def digest_of(secret: bytes) -> bytes:
+    """Return what a secret is remembered by."""
+    return sha256(secret).digest()
+
+
+def with_hash(query: Select[Any], key_hash: bytes) -> Select[Any]:
+    """Narrow a query of keys to those that have, or had before they were rotated, a secret.
+
+    Each half has its index. A deleted key is nobody's.
+    """
+    known = or_(api_keys.c.hash == key_hash, api_keys.c.old_hash == key_hash)
+    return query.where(known, api_keys.c.deleted_ms.is_(None))
 
 
 _QUERY = select(
@@ -191,20 +214,26 @@ _QUERY = select(
 ).join_from(api_keys, users, api_keys.c.user_id == users.c.id)
 
 
-def _record(row: RowMapping) -> KeyRecord:
+def _record(row: RowMapping, key_hash: bytes) -> KeyRecord:
+    """Return the record for a secret: the one before the last rotation ends when its grace does."""
+    last6, expires_ms = row["last6"], row["expires_ms"]
+    if row["hash"] != key_hash:
+        last6 = row["old_last6"]
+        until_ms: int = row["old_until_ms"] or 0
+        expires_ms = until_ms if expires_ms is None else min(expires_ms, until_ms)
     return KeyRecord(
         id=row["id"],
         user_id=row["user_id"],
         wallet_id=row["wallet_id"],
         limit_purse_id=row["limit_purse_id"] if row["limit_nano"] is not None else None,
         name=row["name"],
-        last6=row["last6"],
+        last6=last6,
         channel_id=row["channel_id"],
         enabled=row["enabled"],
         user_active=row["status"] == "active",
         user_group=row["group_name"],
         user_role=row["role"],
-        expires_ms=row["expires_ms"],
+        expires_ms=expires_ms,
         ips=names_from_json(row["ips"]),
         models=frozenset(names_from_json(row["models"])),
         may_pin=row["may_pin"],

@@ -1,4 +1,4 @@
-"""Owns hashing passwords (argon2id). Both functions take tens of milliseconds: never on the loop."""
+"""Owns hashing passwords (argon2id). Hashing and checking take tens of milliseconds: never on the loop."""
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -17,3 +17,11 @@ def password_matches(stored: str, password: str) -> bool:
         return _hasher.verify(stored, password)
     except (VerificationError, InvalidHashError):
         return False
+
+
+def password_outdated(stored: str) -> bool:
+    """Tell whether a hash was made with other parameters than today's; takes no time."""
+    try:
+        return _hasher.check_needs_rehash(stored)
+    except InvalidHashError:
+        return True

@@ -54,15 +54,16 @@ async def change_user(
 
 
 async def keys_of(connection: AsyncConnection, user_id: int) -> dict[str, RowMapping]:
-    """Return a user's keys by name."""
-    rows = await connection.execute(select(api_keys).where(api_keys.c.user_id == user_id))
+    """Return a user's keys by name, without those that were deleted."""
+    mine = api_keys.c.user_id == user_id, api_keys.c.deleted_ms.is_(None)
+    rows = await connection.execute(select(api_keys).where(*mine))
     return {row["name"]: row for row in rows.mappings()}
 
 
 async def key_with_secret(
     connection: AsyncConnection, secrets: Secrets, secret: str
 ) -> RowMapping | None:
-    """Return the key that has a secret, whoever owns it."""
+    """Return the key that has a secret, whoever owns it; not one that had it before."""
     query = select(api_keys).where(api_keys.c.hash == secrets.key_hash(secret))
     return (await connection.execute(query)).mappings().one_or_none()
 

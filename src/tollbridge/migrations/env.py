@@ -5,7 +5,13 @@ import re
 from alembic import context
 from sqlalchemy import Connection
 
-from tollbridge.storage import account_tables, ledger_tables, query_tables, tables, work_tables
+from tollbridge.storage import (
+    account_tables,
+    ledger_tables,
+    query_tables,
+    tables,
+    work_tables,
+)
 from tollbridge.storage.metadata import metadata
 
 _PARTITION = re.compile(r"(usage|call_index)_(default|\d{6})")

@@ -59,6 +59,7 @@ class Alarms:
         self._noted: dict[_Key, _Noted] = {}
         self._written: dict[_Key, int] = {}
         self._called = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._trouble = False
         self.dropped = 0
@@ -91,13 +92,20 @@ class Alarms:
         """Write what is noted, if the database takes it within a few seconds, and end; idempotent."""
         if self._task is None:
             return
-        self._task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._task
-        self._task = None
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._stop_s):
+            # A write under way is seen to its end: of one cut off in its commit nobody knows
+            # whether it was done, and another would count its alarms twice.
+            async with asyncio.timeout(self._stop_s), self._writing:
+                await self._end()
                 await self._write(list(self._noted))
+        await self._end()
+
+    async def _end(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
 
     def _note(self, kind: Kind, subject: str) -> _Noted | None:
         key = (kind, subject)
@@ -115,7 +123,8 @@ class Alarms:
             await self._called.wait()
             self._called.clear()
             while self._noted:
-                await self._write(self._due())
+                async with self._writing:
+                    await self._write(self._due())
                 if self._noted:
                     await asyncio.sleep(self._pause_s)
 

@@ -8,11 +8,14 @@ import asyncio
 import os
 import re
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
+from email.policy import Policy
 from email.utils import format_datetime, formataddr, parseaddr
 from pathlib import Path
 from typing import Self
@@ -21,7 +24,7 @@ import aiosmtplib
 
 from tollbridge.core.redaction import well_formed
 from tollbridge.core.settings import Settings, SettingsError
-from tollbridge.core.telemetry import get_logger
+from tollbridge.core.telemetry import Unmasked, get_logger
 
 _DEADLINE_S = 60.0
 _SUBJECT_MAX = 200
@@ -54,6 +57,22 @@ class Mail:
             raise ValueError("not an e-mail address")
         if not self.subject or len(self.subject) > _SUBJECT_MAX or _CONTROL.search(self.subject):
             raise ValueError(f"a subject is one line of 1 to {_SUBJECT_MAX} characters")
+
+
+class _Subject(str):
+    """A subject that arrives with all its spaces.
+
+    The library's own folding loses those between words that need encoding, where a line ends.
+    """
+
+    __slots__ = ()
+    name = "Subject"
+
+    def fold(self, *, policy: Policy) -> str:
+        """Return the whole header as it stands in a mail."""
+        charset = "us-ascii" if self.isascii() and "=?" not in self else "utf-8"
+        folded = Header(str(self), charset, header_name=self.name).encode(linesep=policy.linesep)
+        return f"{self.name}: {folded}{policy.linesep}"
 
 
 def is_address(text: str) -> bool:
@@ -94,13 +113,19 @@ class Mailer:
         self._host, self._port, self._security = host, port, security
         self._user, self._password = user, password
         self._deadline_s = deadline_s
+        self.site_url: Callable[[], str] | None = None
+        """When set, the log shows the first link to it of a mail that is written to the folder."""
         encrypts = bool(host) and security != "none"
         self._tls = ssl.create_default_context() if encrypts else None
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """Return the mailer that the settings describe."""
-        return cls(
+    def of(cls, settings: Settings, site_url: Callable[[], str] | None = None) -> Self:
+        """Return the mailer that the settings describe.
+
+        `site_url` counts on SQLite alone: there log and database are the same person's, who tries
+        the gateway out. A log that is collected somewhere must not hold what opens an account.
+        """
+        made = cls(
             sender=settings.mail_from,
             folder=Path(settings.mail_folder),
             host=settings.smtp_host,
@@ -109,6 +134,8 @@ class Mailer:
             user=settings.smtp_user,
             password=settings.smtp_password,
         )
+        made.site_url = None if settings.sqlite_path is None else site_url
+        return made
 
     async def send(self, mail: Mail, message_id: str, made_ms: int) -> None:
         """Hand over one mail, the same bytes however often it is tried.
@@ -121,7 +148,7 @@ class Mailer:
         message = self._message(mail, message_id, made_ms)
         if not self._host:
             path = await asyncio.to_thread(_write, self._folder, message_id, message.as_bytes())
-            _log.info("mail_written", file=path)
+            _log.info("mail_written", file=path, **self._link(mail.text))
             return
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -130,11 +157,18 @@ class Mailer:
             # Not chained: a server's words may quote the mail.
             raise MailNotSent(_reason(error)) from None
 
+    def _link(self, text: str) -> dict[str, str]:
+        """Return the first link of a text to our own site, made to be read in the log."""
+        if self.site_url is None:
+            return {}
+        found = re.search(re.escape(self.site_url()) + r"/[!-~]*", text)
+        return {"link": Unmasked(found[0])} if found else {}
+
     def _message(self, mail: Mail, message_id: str, made_ms: int) -> EmailMessage:
         message = EmailMessage(policy=WIRE)
         message["From"] = self._from
         message["To"] = mail.to
-        message["Subject"] = well_formed(mail.subject)
+        message["Subject"] = _Subject(well_formed(mail.subject))
         message["Date"] = format_datetime(datetime.fromtimestamp(made_ms // 1000, UTC))
         message["Message-ID"] = f"<{message_id}@{self._domain}>"
         # Holiday notices need not answer.

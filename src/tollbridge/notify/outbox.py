@@ -58,9 +58,12 @@ class Outbox:
         self._webhook = webhook
 
     @classmethod
-    def of(cls, settings: Settings) -> "Outbox":
-        """Return the outbox that the settings describe; SettingsError when they cannot be used."""
-        return cls(Mailer.of(settings), Webhook.of(settings))
+    def of(cls, settings: Settings, site_url: Callable[[], str] | None = None) -> "Outbox":
+        """Return the outbox that the settings describe; SettingsError when they cannot be used.
+
+        For `site_url` see `Mailer.of`.
+        """
+        return cls(Mailer.of(settings, site_url), Webhook.of(settings))
 
     def handlers(self) -> dict[str, Callable[[Job], Coroutine[Any, Any, None]]]:
         """Return the handlers by kind of job."""

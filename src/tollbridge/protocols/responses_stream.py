@@ -88,8 +88,10 @@ class ResponsesTap(FrameTap):
             self._read(response)
         else:
             response = {}
-        if kind.endswith(".delta") or kind.startswith("response.output_item."):
+        if kind.endswith(".delta"):
             self.content = True
+        elif kind.startswith("response.output_item."):
+            self.content = self.content or not _is_empty_message(data.get("item"))
         elif kind in TERMINALS:
             self._end(kind, response)
         elif kind == "error" or data.get("error"):
@@ -125,6 +127,11 @@ class ResponsesTap(FrameTap):
         if response.kind("model") is None:
             return frame
         return frame.replace(raw, response.replaced({"model": value}), 1)
+
+
+def _is_empty_message(item: object) -> bool:
+    """Tell whether an item is a message that says nothing yet: its text comes in deltas."""
+    return isinstance(item, dict) and item.get("type") == "message" and not item.get("content")
 
 
 def flat_fault(event: dict[str, Any]) -> UpstreamFault:

@@ -153,9 +153,12 @@ class Choice:
             model, outcome = call.upstream_model, verdict.outcome
             self._pool.failed(call.channel, account, model, FAILING, outcome)
 
-    def may_serve(self, call: Call, channel: Channel) -> bool:
-        """Say whether a channel has an account that could be asked for a call now."""
-        return self._pool.any_left(channel, call.upstream_model, (), call.dialect.serves)
+    def readiness(self, call: Call, channel: Channel) -> int:
+        """Return what a channel has for a call now: 0 nobody, 1 an account to ask, 2 one that answers."""
+        model, serves = call.upstream_model, call.dialect.serves
+        if self._pool.any_steady(channel, model, serves):
+            return 2
+        return int(self._pool.any_left(channel, model, (), serves))
 
     def _any_left(self, call: Call, tried: set[int]) -> bool:
         return self._pool.any_left(call.channel, call.upstream_model, tried, self._serving(call))

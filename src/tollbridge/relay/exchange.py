@@ -24,6 +24,16 @@ class Watcher(Protocol):
         """The client's buffer has drained."""
 
 
+class HeadFacts:
+    """What was worked out of a request's head alone, for the next request with the same head."""
+
+    __slots__ = ("secret_digest",)
+
+    def __init__(self) -> None:
+        # SHA-256 of the key that was presented, None while nobody has looked.
+        self.secret_digest: bytes | None = None
+
+
 class Exchange(Protocol):
     """One request of a client and its answer; one of `reply`, `start` and `switch` may be called, once.
 
@@ -36,6 +46,7 @@ class Exchange(Protocol):
     path: str
     query: bytes
     headers: Mapping[bytes, bytes]
+    facts: HeadFacts
     peer: str
     body: bytes
     gone: bool

@@ -13,8 +13,8 @@ from tollbridge.catalog.snapshot import Channel, Model, Snapshot
 from tollbridge.catalog.visibility import cheapest, open_channels
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.identity import presented
-from tollbridge.identity.keys import KeyRecord, KeyStore
-from tollbridge.identity.presented import check_key
+from tollbridge.identity.keys import KeyRecord, KeyStore, digest_of
+from tollbridge.identity.presented import check_key, presented_secret
 from tollbridge.protocols.abilities import split_effort
 from tollbridge.protocols.endpoints import is_endpoint
 from tollbridge.protocols.gemini import RoleMissing
@@ -44,7 +44,12 @@ _PEEK_MESSAGES = {
 
 def recognise(exchange: Exchange, keys: KeyStore) -> KeyRecord | None:
     """Return the key's record when it is known without asking anybody, else None."""
-    return presented.recognise(exchange.headers, exchange.query, keys)
+    facts = exchange.facts
+    digest = facts.secret_digest
+    if digest is None:
+        digest = digest_of(presented_secret(exchange.headers, exchange.query))
+        facts.secret_digest = digest
+    return keys.known(digest)
 
 
 def authenticate(exchange: Exchange, keys: KeyStore) -> Coroutine[Any, Any, KeyRecord]:
@@ -98,8 +103,8 @@ def field_error(error: FieldError) -> ApiError:
     )
 
 
-MayServe = Callable[[Call, Channel], bool]
-"""Says whether a channel has anybody to ask for a call now."""
+Readiness = Callable[[Call, Channel], int]
+"""Returns how likely a channel answers a call now; compared among channels only."""
 
 
 class Offers:
@@ -108,11 +113,11 @@ class Offers:
     A wildcard can be called by any number of names, so what is remembered is bounded.
     """
 
-    __slots__ = ("_found", "_may_serve", "_snapshot")
+    __slots__ = ("_found", "_readiness", "_snapshot")
 
-    def __init__(self, may_serve: MayServe | None = None) -> None:
-        """`may_serve` is asked where a call could go to several channels; without it all may."""
-        self._may_serve = may_serve
+    def __init__(self, readiness: Readiness | None = None) -> None:
+        """`readiness` is asked where a call could go to several channels; without it all are alike."""
+        self._readiness = readiness
         self._snapshot: Snapshot | None = None
         self._found: dict[tuple[int, str, str, type], tuple[Channel, Model]] = {}
 
@@ -124,7 +129,7 @@ class Offers:
         if key.models and name not in key.models and call.upstream_model not in key.models:
             raise ApiError(Kind.MODEL_NOT_ALLOWED, facts={"model": name, "key_last6": key.last6})
         if key.channel_id is None or call.pinned is not None:
-            call.channel, model = _offer(call, self._may_serve)
+            call.channel, model = _offer(call, self._readiness)
         else:
             call.channel, model = self._bound_offer(call, key.channel_id)
         if not _welcomes(call, call.channel):
@@ -158,10 +163,10 @@ class Offers:
         return found
 
 
-def _offer(call: Call, may_serve: MayServe | None = None) -> tuple[Channel, Model]:
+def _offer(call: Call, readiness: Readiness | None = None) -> tuple[Channel, Model]:
     """Return the channel that a call goes to and the priced model; ApiError when there is none.
 
-    Of several it is the cheapest with somebody to ask.
+    Of several it is the cheapest of those that are the readiest.
     """
     key, snapshot, name = call.key, call.snapshot, call.upstream_model
     facts = {"model": name, "key_last6": key.last6}
@@ -194,8 +199,10 @@ def _offer(call: Call, may_serve: MayServe | None = None) -> tuple[Channel, Mode
         for channel in speaking
         if _welcomes(call, channel) and (key.user_telegram or not channel.requires_telegram)
     ]
-    if may_serve is not None and len(welcoming) > 1:
-        welcoming = [channel for channel in welcoming if may_serve(call, channel)] or welcoming
+    if readiness is not None and len(welcoming) > 1:
+        ready = [readiness(call, channel) for channel in welcoming]
+        best = max(ready)
+        welcoming = [one for one, said in zip(welcoming, ready, strict=True) if said == best]
     return cheapest(welcoming or speaking, call.at_ms), model
 
 

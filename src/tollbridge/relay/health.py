@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from tollbridge.catalog.snapshot import Account
 from tollbridge.relay.breaker import Breaker
 from tollbridge.relay.effects import COOLDOWN_MAX_S, Effect, Scope, Trouble
+from tollbridge.relay.strain import Strain
 
 _ALL_MODELS: Final = ""
 _SPENT_MAX: Final = 10_000
@@ -37,13 +38,14 @@ class Standing(NamedTuple):
 class _Record:
     """All that is known against one account, as it is configured in `account`."""
 
-    __slots__ = ("account", "breaker", "parked", "repeats")
+    __slots__ = ("account", "breaker", "parked", "repeats", "strain")
 
     def __init__(self, account: Account) -> None:
         self.account = account
         self.parked: dict[str, Standing] = {}
         self.breaker: Breaker | None = None
         self.repeats: dict[str, int] = {}
+        self.strain: Strain | None = None
 
 
 class Health:
@@ -102,6 +104,14 @@ class Health:
             if standing.model in {_ALL_MODELS, model}
         )
 
+    def steady(self, account: Account, model: str) -> bool:
+        """Say whether the account may be asked now, and its last calls did not all fail."""
+        if not self.usable(account, model):
+            return False
+        record = self._record(account)
+        strain = record.strain if record is not None else None
+        return strain is None or not strain.holds(self._clock())
+
     def began(self, account: Account) -> None:
         """A call goes to the account."""
         record = self._record(account)
@@ -113,6 +123,7 @@ class Health:
         record = self._record(account)
         if record is None:
             return
+        record.strain = None
         breaker = record.breaker
         if breaker is not None:
             self.revision += breaker.open_until is not None
@@ -131,14 +142,19 @@ class Health:
         """
         if effect.for_s is not None or last:
             self.undecided(account)
-        if (effect.transient and last) or not self._current(account):
+        if not self._current(account):
             return None
         now = self._clock()
-        if effect.scope is Scope.PROXY:
-            return self._hold_proxy(account, effect, now, reason)
         record = self._record(account)
         if record is None:
             record = self._records[account.id] = _Record(account)
+        if effect.transient:
+            record.strain = record.strain or Strain()
+            record.strain.failed(now)
+            if last:
+                return None
+        if effect.scope is Scope.PROXY:
+            return self._hold_proxy(account, effect, now, reason)
         if effect.for_s is None:
             return self._count(record, now, reason)
         where = model if effect.scope is Scope.MODEL else _ALL_MODELS

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tollbridge.billing.bounds import TEXT_BYTES_PER_TOKEN
 from tollbridge.catalog.prices import Price
-from tollbridge.core.money import Multiplier, ceil_div
+from tollbridge.core.money import ceil_div
 from tollbridge.protocols.blobs import BlobScan
 from tollbridge.protocols.usage import Usage
 
@@ -42,13 +42,6 @@ def estimated_usage(input_tokens: int, text_bytes: int) -> Usage:
 def with_request(usage: Usage, price: Price) -> Usage:
     """Count the call itself where the price has a fee for each request."""
     return replace(usage, request=1) if price.request else usage
-
-
-def own_cost(list_nano: int, account_cost: Multiplier) -> int:
-    """Return what the operator pays for a call of this list cost."""
-    if account_cost.num == account_cost.den:
-        return list_nano
-    return ceil_div(list_nano * account_cost.num, account_cost.den)
 
 
 def known_client(headers: Mapping[bytes, bytes]) -> str:

@@ -68,7 +68,7 @@ class Relay:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         choice = Choice(pool, throttle, metrics, self._loop.time, settings.max_attempts, serving)
-        self._offers = gate.Offers(choice.may_serve)
+        self._offers = gate.Offers(choice.readiness)
         self._reserve = Reserve(ledger, settings, Purses(budgets))
         self._throttle = throttle
         self._attempts = Attempts(client, ledger, settings, metrics, choice, world)

@@ -70,6 +70,11 @@ class Pool:
             session,
         )
 
+    def any_steady(self, channel: Channel, model: str, serves: Callable[[Account], bool]) -> bool:
+        """Say whether an account could be asked whose last calls did not all fail."""
+        steady = self.health.steady
+        return any(serves(account) and steady(account, model) for account in channel.accounts)
+
     def any_left(
         self,
         channel: Channel,

@@ -22,7 +22,7 @@ from tollbridge.core.websocket import Socket
 from tollbridge.protocols.answer import Identity
 from tollbridge.relay.call import Call
 from tollbridge.relay.dialects import Errand, Task
-from tollbridge.relay.exchange import Watcher
+from tollbridge.relay.exchange import HeadFacts, Watcher
 from tollbridge.relay.outbound import Outbound
 from tollbridge.relay.overrides import override, own_lines
 from tollbridge.relay.question import Question, question
@@ -172,6 +172,7 @@ class _Nobody:
         self.path = path
         self.body = body
         self.headers: Mapping[bytes, bytes] = {}
+        self.facts = HeadFacts()
         self.watcher: Watcher | None = None
         self.task: asyncio.Task[None] | None = None
 

@@ -131,7 +131,7 @@ class RealtimeDoor:
         self._metrics = metrics
         self._loop = asyncio.get_running_loop()
         choice = Choice(pool, throttle, metrics, self._loop.time, settings.max_attempts, serving)
-        self._offers = gate.Offers(choice.may_serve)
+        self._offers = gate.Offers(choice.readiness)
         self._purses = Purses(budgets)
         self._throttle = throttle
         self._lines = Lines(world, settings, choice)

@@ -13,7 +13,7 @@ import msgspec
 from tollbridge.billing.bill import Ending, pack, usage_row
 from tollbridge.billing.bounds import Ask, Bound, bound
 from tollbridge.billing.ledger import DatabaseDown, Ledger
-from tollbridge.billing.pricing import AmountTooLarge, Unpriced, costs
+from tollbridge.billing.pricing import AmountTooLarge, Unpriced, costs, own_cost
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.money import MAX_AMOUNT, format_usd
 from tollbridge.protocols.realtime import Used
@@ -21,7 +21,7 @@ from tollbridge.protocols.realtime_usage import added
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.call import Call
 from tollbridge.relay.checkpoint import Answer
-from tollbridge.relay.meter import estimate_tokens, own_cost
+from tollbridge.relay.meter import estimate_tokens
 from tollbridge.relay.purses import shortage
 from tollbridge.storage.ledger_items import HoldResult, Poisoned, Settle
 

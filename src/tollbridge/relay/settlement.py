@@ -12,12 +12,12 @@ from msgspec.structs import replace
 
 from tollbridge.billing.bill import Ending, usage_row
 from tollbridge.billing.ledger import Ledger
-from tollbridge.billing.pricing import AmountTooLarge, Unpriced, costs
+from tollbridge.billing.pricing import AmountTooLarge, Unpriced, costs, own_cost
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.telemetry import Metrics
 from tollbridge.protocols.usage import Usage
 from tollbridge.relay.call import Call
-from tollbridge.relay.meter import own_cost, with_request
+from tollbridge.relay.meter import with_request
 from tollbridge.storage.ledger_items import Settle
 
 _CLIENT_CLOSED = 499

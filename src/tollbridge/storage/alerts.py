@@ -11,10 +11,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from sqlalchemy import RowMapping, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.core.clock import new_id
+from tollbridge.storage.upsert import upsert
 from tollbridge.storage.work_tables import alert
 
 SUBJECT_MAX = 128
@@ -66,9 +66,8 @@ async def note_raised(
 
     Transactions that raise the same alert wait for one another, so that one of them tells.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     # Begins closed: a new alert then opens the way an old one does again.
-    fresh = dialect.insert(alert).values(
+    fresh = upsert(connection, alert).values(
         id=new_id(), kind=kind, subject=subject, detail=detail, first_ms=at_ms, last_ms=at_ms,
         count=0, closed_ms=at_ms,
     )  # fmt: skip

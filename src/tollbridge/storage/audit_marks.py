@@ -6,17 +6,17 @@ Must not know what is proved.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.core.clock import first_id, id_ms, new_id
 from tollbridge.storage.ledger_tables import hold, journal
 from tollbridge.storage.query_tables import audit_mark, audit_sum
 from tollbridge.storage.unit_of_work import working
+from tollbridge.storage.upsert import upsert
 
 MARGIN_MS = 3_600_000
 """How old a row must be before it may be closed (docs/decisions/0018-audit.md)."""
@@ -117,7 +117,7 @@ async def keep_marks(
 
 async def _swap(connection: AsyncConnection, expected: str | None, value: str) -> bool:
     if expected is None:
-        line = _insert(connection)(audit_mark).values(name=_NAME, value=value)
+        line = upsert(connection, audit_mark).values(name=_NAME, value=value)
         done = await connection.execute(line.on_conflict_do_nothing(index_elements=["name"]))
     else:
         done = await connection.execute(
@@ -136,14 +136,10 @@ async def _write(connection: AsyncConnection, changes: list[tuple[str, int | Non
             delete(audit_sum).where(audit_sum.c.account == bindparam("gone")), gone
         )
     if totals:
-        line = _insert(connection)(audit_sum)
+        line = upsert(connection, audit_sum)
         await connection.execute(
             line.on_conflict_do_update(
                 index_elements=["account"], set_={"total": line.excluded.total}
             ),
             totals,
         )
-
-
-def _insert(connection: AsyncConnection) -> Any:
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

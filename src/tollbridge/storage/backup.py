@@ -83,5 +83,5 @@ async def _save(
             for at in booleans:
                 for row in rows:
                     row[at] = None if row[at] is None else bool(row[at])
-            key_ids |= {key_id_of(row[at]) for row in rows for at in secrets} - {""}
+            key_ids |= {key_id_of(row[at]) for row in rows for at in secrets if row[at]}
             file.add(rows)

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tollbridge.core.outcomes import Ended
+from tollbridge.storage.endings import ended_so
 from tollbridge.storage.ledger_tables import usage
 from tollbridge.storage.query_tables import call_index
 from tollbridge.storage.tables import accounts
@@ -21,17 +23,16 @@ SPAN = 10_000
 """A search looks at no more rows than these."""
 
 _RANDOM_HEX = 20
+_AT_ONCE = 1_000
+_IN_USAGE = ("account_id", "error_kind", "ended")
 # By what an index begins: the first of these that is wanted leads the walk, unless another is short.
 _LEADS = (("key_id",), ("user_id", "model"), ("user_id",), ("channel_id",), ())
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which calls: None is any. Times are milliseconds since 1970; `until_ms` itself is not wanted."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narrowed:
+    """Which calls, by what needs no id: None is any. Times are milliseconds since 1970, `until_ms` excluded."""
 
-    user_id: int | None = None
-    key_id: int | None = None
-    channel_id: int | None = None
     model: str | None = None
     status_class: int | None = None
     """The first digit of the status."""
@@ -39,6 +40,25 @@ class Wanted:
     until_ms: int | None = None
     min_charge: int | None = None
     """The least charge, in nano-dollars."""
+    error_kind: str | None = None
+    """This and what follows are looked at in usage rows."""
+    ended: Ended | None = None
+
+    def by(self, **ids: int | None) -> "Wanted":
+        """Return the search for these calls of somebody or something; `ids` are fields of Wanted."""
+        narrowed: dict[str, Any] = {name: getattr(self, name) for name in Narrowed.__slots__}
+        return Wanted(**(narrowed | ids))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted(Narrowed):
+    """Which calls, all narrowed down that can be: None is any."""
+
+    user_id: int | None = None
+    key_id: int | None = None
+    channel_id: int | None = None
+    account_id: int | None = None
+    """The account that answered last; looked at in usage rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +89,12 @@ async def find_calls(
     if not _rest(wanted, lead):
         span = limit + 1
     walked = _walk(wanted, lead, place, span)
-    found = _picked(walked, wanted, lead, newer=place.newer, limit=limit + 1)
+    looked_at = _given(wanted, _IN_USAGE)
+    most = span if looked_at else limit + 1
+    found = _picked(walked, wanted, lead, newer=place.newer, limit=most)
     tids: list[str] = list((await connection.execute(found)).scalars())
+    if looked_at:
+        tids = await _looked_at(connection, tids, wanted, limit + 1)
     on = tids[limit - 1] if len(tids) > limit else await _end(connection, walked, place, span)
     return Found(await _rows(connection, tids[:limit]), on)
 
@@ -135,6 +159,32 @@ def _picked(
     return select(rows.c.tid).where(*places).order_by(order).limit(limit)
 
 
+async def _looked_at(
+    connection: AsyncConnection, tids: Sequence[str], wanted: Wanted, limit: int
+) -> list[str]:
+    """Return the first of these calls whose usage rows are wanted, too.
+
+    Many at once by their tids: in a join PostgreSQL would choose among all months for each of them.
+    """
+    found: list[str] = []
+    for at in range(0, len(tids), _AT_ONCE):
+        some = tids[at : at + _AT_ONCE]
+        there = set((await connection.execute(look_up(wanted, some))).scalars())
+        found += [tid for tid in some if tid in there]
+        if len(found) >= limit:
+            break
+    return found[:limit]
+
+
+def look_up(wanted: Wanted, tids: Sequence[str]) -> Select[Any]:
+    """Return the question which of these calls have a usage row that is wanted."""
+    given = _given(wanted, ("account_id", "error_kind"))
+    places = [usage.c[name] == getattr(wanted, name) for name in given]
+    if wanted.ended is not None:
+        places.append(ended_so(wanted.ended))
+    return select(usage.c.tid).where(usage.c.tid.in_(tids), *places)
+
+
 async def _lead(
     connection: AsyncConnection, wanted: Wanted, place: _Place, span: int
 ) -> Sequence[str]:
@@ -164,7 +214,9 @@ def _leads(wanted: Wanted) -> list[Sequence[str]]:
 
 def _rest(wanted: Wanted, lead: Sequence[str]) -> list[str]:
     """Return what is wanted besides what the index leads to: that takes a look at each row."""
-    names = ("user_id", "key_id", "channel_id", "model", "status_class", "min_charge")
+    names = (
+        "user_id", "key_id", "channel_id", "model", "status_class", "min_charge", *_IN_USAGE,
+    )  # fmt: skip
     return _given(wanted, [name for name in names if name not in lead])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -25,7 +25,20 @@ DATABASE_ERRORS: tuple[type[Exception], ...] = (
 )
 """What a database that is down, locked or restarting may raise through an engine."""
 
+
+class BadData(SQLAlchemyError):
+    """A database was asked about a value that it cannot hold: whoever sent that is at fault, not it."""
+
+
+_BAD_DATA = (OverflowError, UnicodeError)
+"""What SQLite's driver raises of such a value."""
+_BAD_STATES = frozenset({"22000", "22021", "22P05"})
+"""What PostgreSQL and its driver say: a value that does not fit its type, U+0000, half a character."""
+
 _BUSY_TIMEOUT_MS = 5000
+# Where no sequential scan is wanted its cost is beyond any bound, and every such query would be
+# compiled: tens of milliseconds for what runs in one.
+_POSTGRES_SETTINGS = {"application_name": "tollbridge", "jit": "off"}
 _REASON_MAX = 200
 _WRAPPED = re.compile(r"^<class '[\w.]+'>: ")
 
@@ -57,16 +70,30 @@ def driver_url(url: str) -> URL:
 def open_engine(url: str) -> AsyncEngine:
     """Return an engine for `sqlite:///path` or `postgresql://…`; ValueError for anything else.
 
-    Connects lazily. On SQLite every connection has WAL, synchronous=FULL, foreign keys and a busy
-    timeout of 5 s. Parameters never appear in errors or logs: they may be secrets.
+    Connects lazily. PostgreSQL compiles no query. On SQLite every connection has WAL,
+    synchronous=FULL, foreign keys and a busy timeout of 5 s. Parameters never appear in errors or
+    logs: they may be secrets. A value that no database holds is BadData on both.
     """
     target = driver_url(url)
-    if target.get_backend_name() == "sqlite":
-        engine = create_async_engine(target, hide_parameters=True)
+    is_sqlite = target.get_backend_name() == "sqlite"
+    engine = create_async_engine(
+        target,
+        hide_parameters=True,
+        pool_pre_ping=not is_sqlite,
+        connect_args={} if is_sqlite else {"server_settings": _POSTGRES_SETTINGS},
+    )
+    event.listen(engine.sync_engine, "handle_error", _tell_apart)
+    if is_sqlite:
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", _begin_sqlite)
-        return engine
-    return create_async_engine(target, hide_parameters=True, pool_pre_ping=True)
+    return engine
+
+
+def _tell_apart(context: ExceptionContext) -> None:
+    """Say of a value that the database cannot hold that this is what is wrong."""
+    error = context.original_exception
+    if isinstance(error, _BAD_DATA) or getattr(error, "sqlstate", None) in _BAD_STATES:
+        raise BadData("a value that no database can hold")
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -5,12 +5,12 @@ twice needs one of the database besides (architecture.md, "Background work").
 """
 
 from sqlalchemy import delete, or_
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tollbridge.core.clock import monotonic_ms
 from tollbridge.storage.database_clock import clock_of
 from tollbridge.storage.unit_of_work import working
+from tollbridge.storage.upsert import upsert
 from tollbridge.storage.work_tables import lease
 
 
@@ -21,9 +21,8 @@ async def hold_lease(engine: AsyncEngine, name: str, holder: int, for_s: float) 
     """
     async with working(engine) as connection:
         clock = clock_of(connection)
-        upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         until = clock + int(for_s * 1000)
-        query = upsert(lease).values(name=name, holder=holder, until_ms=until)
+        query = upsert(connection, lease).values(name=name, holder=holder, until_ms=until)
         query = query.on_conflict_do_update(
             index_elements=["name"],
             set_={"holder": holder, "until_ms": until},

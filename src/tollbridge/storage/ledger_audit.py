@@ -254,9 +254,8 @@ _COUNTS = f"""
       SUM(CASE WHEN {_SIDE_OFF} THEN 1 ELSE 0 END) AS side_off
 """
 _WALLETS = "SELECT id, available FROM purse WHERE kind = 'wallet'"
-# PostgreSQL's 4 MB for a sort or a hash would spill to disk; compiling so wide a query takes longer
-# than running it on what is new.
-_POSTGRES_SETTINGS = ("SET LOCAL work_mem = '64MB'", "SET LOCAL jit = off")
+# PostgreSQL's 4 MB for a sort or a hash would spill to disk.
+_POSTGRES_SETTING = "SET LOCAL work_mem = '64MB'"
 
 
 async def ask(
@@ -277,8 +276,7 @@ async def prove(connection: AsyncConnection, kept: Mapping[str, int], passage: P
     Two passes over what is new; over the whole tables when the passage is of everything.
     """
     if connection.dialect.name == "postgresql":
-        for setting in _POSTGRES_SETTINGS:
-            await connection.execute(text(setting))
+        await connection.execute(text(_POSTGRES_SETTING))
     values = {"line": passage.line, "tid": passage.tid, "line_to": passage.line_to}
     closed, totals = dict(kept), dict(kept)
     lines = of_calls = bad = 0

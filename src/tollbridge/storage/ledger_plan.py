@@ -4,7 +4,7 @@ Items of one call are folded into one wish; what the statement cannot decide exa
 for the slow way. Pure but for fresh journal ids: no SQL, no connection.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -76,10 +76,16 @@ class _Wish:
 
 
 class Plan:
-    """One batch. `left` are the items for the slow way."""
+    """One batch. `left` are the items for the slow way.
 
-    def __init__(self, items: Iterable[Item], own: Mapping[str, Own]) -> None:
+    `own` are the open holds of the node, `earlier` the calls that it held in an epoch that is over.
+    """
+
+    def __init__(
+        self, items: Iterable[Item], own: Mapping[str, Own], earlier: Container[str] = ()
+    ) -> None:
         self._own = own
+        self._earlier = earlier
         self.left: list[Item] = []
         self._answers: list[tuple[Item, Any]] = []
         # Purse: what settles do to available and held, and what they set free.
@@ -174,7 +180,7 @@ class Plan:
     def _fold(self, tid: str, wish: _Wish) -> None:
         if wish.hold is not None and wish.hold.cancelled and len(wish.items) == 1:
             self._answers.append((wish.hold, _GONE))
-        elif wish.odd or (tid in self._own) == (wish.hold is not None):
+        elif wish.odd or tid in self._earlier or (tid in self._own) == (wish.hold is not None):
             self.left += wish.items
         elif wish.settle is not None:
             self._end(tid, wish, wish.settle)

@@ -74,6 +74,8 @@ class PostgresBook:
         self.node = node
         self.incarnation = incarnation
         self.own: dict[str, Own] = {}
+        # Holds of this node's earlier epochs that may still stand: never to be thought new.
+        self._earlier: set[str] = set()
 
     @property
     def connected(self) -> bool:
@@ -116,12 +118,13 @@ class PostgresBook:
     def rejoin(self, node: tuple[int, int]) -> None:
         """Go on under a new epoch: the holds of the old one are for others to end."""
         self.node = node
+        self._earlier.update(self.own)
         self.own.clear()
 
     async def quick(self, items: Sequence[Item]) -> tuple[Answers, dict[int, Figures], list[Item]]:
         """Do what one statement can; return answers, purses after it, and what is left to do."""
         answers = await self._look([item for item in items if isinstance(item, Look)])
-        plan = Plan([item for item in items if not isinstance(item, Look)], self.own)
+        plan = Plan([item for item in items if not isinstance(item, Look)], self.own, self._earlier)
         if plan.empty:
             decided, _ = plan.answers((), {})
             return answers + decided, {}, sorted(plan.left, key=items.index)
@@ -153,6 +156,7 @@ class PostgresBook:
         for tid, hold in changes.items():
             if hold is None:
                 own.pop(tid, None)
+                self._earlier.discard(tid)
             else:
                 own[tid] = hold
 

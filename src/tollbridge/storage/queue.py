@@ -12,12 +12,12 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 from sqlalchemy import ColumnElement, RowMapping, Update, and_, delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.core.clock import new_id
 from tollbridge.storage.database_clock import clock_of
 from tollbridge.storage.unit_of_work import reading, working
+from tollbridge.storage.upsert import upsert
 from tollbridge.storage.work_tables import job
 
 ATTEMPTS_MAX = 12
@@ -67,7 +67,6 @@ async def enqueue(
     `payload` is JSON; never a body of a call. `dedupe` has at most 128 characters.
     """
     clock = clock_of(connection)
-    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
         "id": new_id(),
         "kind": kind,
@@ -81,7 +80,7 @@ async def enqueue(
     if dedupe is None:
         await connection.execute(insert(job).values(values))
         return True
-    query = upsert(job).values(values).on_conflict_do_nothing(index_elements=["dedupe"])
+    query = upsert(connection, job).values(values).on_conflict_do_nothing(index_elements=["dedupe"])
     return (await connection.execute(query)).rowcount == 1
 
 

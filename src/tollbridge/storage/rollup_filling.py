@@ -8,7 +8,6 @@ import asyncio
 from typing import Final
 
 from sqlalchemy import func, select, text
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.storage.query_tables import rollup, rollup_dirty, rollup_view, rollup_view_floor
@@ -23,6 +22,7 @@ from tollbridge.storage.rollup_views import (
     views_of,
 )
 from tollbridge.storage.unit_of_work import reading, working
+from tollbridge.storage.upsert import upsert
 
 _NEVER: Final = 1 << 62
 _ROWS_AT_ONCE = 1000
@@ -85,8 +85,7 @@ async def _fill(connection: AsyncConnection, slot: Slot, rows: list[Row], views:
 
 
 async def _lower(connection: AsyncConnection, span: int, start_ms: int) -> None:
-    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    query = upsert(rollup_view_floor).values(span=span, start_ms=start_ms)
+    query = upsert(connection, rollup_view_floor).values(span=span, start_ms=start_ms)
     query = query.on_conflict_do_update(
         index_elements=["span"],
         set_={"start_ms": query.excluded.start_ms},

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import case, delete, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import case, delete, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.core.clock import new_id, now_ms, tid_ms
 from tollbridge.storage.query_tables import rollup_dirty
+from tollbridge.storage.upsert import upsert
 
 FIVE_MINUTES: Final = 300
 HOUR: Final = 3600
@@ -33,6 +33,10 @@ _NEAR_SQL = (
     "SELECT min(tid), max(tid), count(*) FROM usage_feed WHERE id <= ?"
     f" GROUP BY substr(tid, 1, {_NEAR})"
 )
+
+
+# Whoever locks marks will make others: they wait for who lets nobody (`rollup_filling`) before that.
+_WILL_MARK = text("LOCK TABLE rollup_dirty IN ROW EXCLUSIVE MODE")
 
 
 class Slot(NamedTuple):
@@ -95,8 +99,7 @@ async def mark(
     ]
     if not rows:
         return
-    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    query = upsert(rollup_dirty)
+    query = upsert(connection, rollup_dirty)
     new, old = query.excluded, rollup_dirty.c
     sooner = case((new.due_ms < old.due_ms, new.due_ms), else_=old.due_ms)
     query = query.on_conflict_do_update(
@@ -148,6 +151,8 @@ async def standing_marks(connection: AsyncConnection, marks: Collection[Mark]) -
 
     Whoever finds a mark standing knows that what was read since the mark was seen still counts.
     """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(_WILL_MARK)
     table = rollup_dirty.c
     among = [(slot.span, slot.start_ms, number) for slot, number in marks]
     query = select(table.span, table.start_ms, table.mark).where(

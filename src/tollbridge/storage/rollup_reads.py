@@ -7,7 +7,7 @@ read in place of the roll-ups. Must not know what the slots stand for.
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     CTE,
@@ -68,6 +68,16 @@ _FIELDS = {
 Columns = ReadOnlyColumnCollection[str, Any]
 
 
+class Parts(NamedTuple):
+    """What of the rows is added up: some of NUMBERS, and of ROLLUP_BINS. Half of it takes half the time."""
+
+    numbers: Sequence[str] = NUMBERS
+    bins: Sequence[str] = ROLLUP_BINS
+
+
+WHOLE: Final = Parts()
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What is asked of the rows of pieces: grouped by what, which of them, what of each, what in all."""
@@ -83,7 +93,7 @@ class Sums:
     """What the calls of a bucket and a group came to. Counts and nano-dollars, never too large.
 
     `group` are the values of the columns that were asked for, in their order; `bins` the texts of
-    the histograms (core/histogram.py), by name.
+    the histograms (core/histogram.py), by name. There is what the parts had that were asked for.
     """
 
     bucket: int
@@ -98,22 +108,28 @@ async def read_sums(
     group: Sequence[str],
     only: Mapping[str, int | str],
     most: int,
+    parts: Parts = WHOLE,
 ) -> list[Sums]:
     """Return the sums of pieces, by their buckets and columns of ROLLUP_GROUP; up to `most` rows.
 
     `only` are values that columns of ROLLUP_GROUP must have. In order of bucket and group.
     """
-    names = (*(f"{part}_{name}" for name in NUMBERS for part in ("high", "low")), *ROLLUP_BINS)
+    names = (
+        *(f"{half}_{name}" for name in parts.numbers for half in ("high", "low")),
+        *parts.bins,
+    )
 
     def values(rows: Columns) -> list[ColumnElement[Any]]:
-        of: list[ColumnElement[Any]] = [half for name in NUMBERS for half in _halves(rows[name])]
-        of += [func.aggregate_strings(rows[name], SEPARATOR) for name in ROLLUP_BINS]
+        of: list[ColumnElement[Any]] = [
+            half for name in parts.numbers for half in _halves(rows[name])
+        ]
+        of += [func.aggregate_strings(rows[name], SEPARATOR) for name in parts.bins]
         return [value.label(name) for value, name in zip(of, names, strict=True)]
 
-    asked = Asked(tuple(group), only, (*NUMBERS, *ROLLUP_BINS), values)
+    asked = Asked(tuple(group), only, (*parts.numbers, *parts.bins), values)
     found = await _found(connection, pieces, asked, most)
     width = 1 + len(group)
-    return [_sums(row[:width], row[width:]) for row in found]
+    return [_sums(parts, row[:width], row[width:]) for row in found]
 
 
 async def read_charges(
@@ -123,17 +139,28 @@ async def read_charges(
     only: Mapping[str, int | str],
 ) -> list[tuple[int, tuple[Any, ...], int, int]]:
     """Return bucket, group, number of calls and net charge, which is all that a statement needs."""
+    found = await read_numbers(connection, pieces, group, only, _MONEY)
+    return [(bucket, which, calls, charge) for bucket, which, (calls, charge) in found]
+
+
+async def read_numbers(
+    connection: AsyncConnection,
+    pieces: Iterable[tuple[int, Piece]],
+    group: Sequence[str],
+    only: Mapping[str, int | str],
+    names: Sequence[str],
+) -> list[tuple[int, tuple[Any, ...], tuple[int, ...]]]:
+    """Return bucket, group and the sums of some of NUMBERS alone: no histograms are put together."""
 
     def values(rows: Columns) -> list[ColumnElement[Any]]:
-        return [half for name in _MONEY for half in _halves(rows[name])]
+        return [half for name in names for half in _halves(rows[name])]
 
-    found = await _found(connection, pieces, Asked(tuple(group), only, _MONEY, values), None)
-    rows = []
-    for row in found:
-        *which, calls_high, calls_low, high, low = row
-        calls, charge = _whole(calls_high, calls_low), _whole(high, low)
-        rows.append((which[0], tuple(which[1:]), calls, charge))
-    return rows
+    found = await _found(connection, pieces, Asked(tuple(group), only, names, values), None)
+    width = 1 + len(group)
+    return [
+        (row[0], row[1:width], tuple(map(_whole, row[width::2], row[width + 1 :: 2])))
+        for row in found
+    ]
 
 
 async def _found(
@@ -213,11 +240,10 @@ async def _slots(
 async def keep_to_indexes(connection: AsyncConnection) -> None:
     """Have PostgreSQL look pieces up one by one, to the end of the transaction.
 
-    Without statistics of a young table it would read all of it; and compiling so many sums takes it
-    a hundred times as long as adding them up.
+    Without statistics of a young table it would read all of it.
     """
     if connection.dialect.name == "postgresql":
-        others = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit")
+        others = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
         await connection.execute(select(*(func.set_config(one, "off", True) for one in others)))
 
 
@@ -292,14 +318,14 @@ def _whole(high: int, low: int) -> int:
     return (high << _HALF) + low
 
 
-def _sums(which: Sequence[Any], values: Sequence[Any]) -> Sums:
-    end = 2 * len(NUMBERS)
+def _sums(parts: Parts, which: Sequence[Any], values: Sequence[Any]) -> Sums:
+    end = 2 * len(parts.numbers)
     wholes = map(_whole, values[:end:2], values[1:end:2])
     return Sums(
         bucket=which[0],
         group=tuple(which[1:]),
-        numbers=dict(zip(NUMBERS, wholes, strict=True)),
-        bins=dict(zip(ROLLUP_BINS, (text or "" for text in values[end:]), strict=True)),
+        numbers=dict(zip(parts.numbers, wholes, strict=True)),
+        bins=dict(zip(parts.bins, (text or "" for text in values[end:]), strict=True)),
     )
 
 

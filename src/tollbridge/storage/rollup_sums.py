@@ -25,8 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.core.histogram import SEPARATOR, bin_sql, counts_of, text_of
-from tollbridge.core.outcomes import ANSWERED, CLIENT_KINDS, LEFT
+from tollbridge.core.outcomes import Ended
 from tollbridge.protocols.usage import TOKEN_BUCKETS
+from tollbridge.storage.endings import ended_so
 from tollbridge.storage.ledger_items import INT64_MAX
 from tollbridge.storage.ledger_tables import usage
 from tollbridge.storage.query_tables import (
@@ -119,16 +120,11 @@ def _of_usage() -> Select[Any]:
             else_=_NO_STATUS,
         ),
     )
-    answered = usage.c.end_state.in_(sorted(ANSWERED))
-    kinds = sorted(kind.value for kind in CLIENT_KINDS)
-    by_client = usage.c.end_state.in_(sorted(LEFT)) | (
-        usage.c.error_kind.is_not(None) & usage.c.error_kind.in_(kinds)
-    )
     return select(
         *(column.label(name) for column, name in zip(group, ROLLUP_GROUP, strict=True)),
         func.count(),
-        _ones(answered),
-        _ones(~answered & by_client),
+        _ones(ended_so(Ended.ANSWERED)),
+        _ones(ended_so(Ended.CLIENT)),
         func.count(usage.c.first_token_ms),
         *_halves(_SUMMED),
         _bins("first_token_ms"),

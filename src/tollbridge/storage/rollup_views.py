@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import Table, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.core.histogram import SEPARATOR, counts_of, text_of
@@ -25,6 +24,7 @@ from tollbridge.storage.query_tables import (
 )
 from tollbridge.storage.rollup_marks import DAY, HOUR, Slot
 from tollbridge.storage.rollup_sums import COLUMNS, KEY, Row
+from tollbridge.storage.upsert import upsert
 
 SPANS_OF_VIEWS: Final = (DAY, HOUR)
 """Spans that views have; all five minutes of a question are few."""
@@ -187,8 +187,7 @@ async def _remove(connection: AsyncConnection, table: Table, keys: Sequence[Row]
 
 async def _put(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
     names, end = _NAMES[table.name], _KEYS[table.name]
-    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    query = upsert(table)
+    query = upsert(connection, table)
     query = query.on_conflict_do_update(
         index_elements=list(names[:end]),
         set_={name: query.excluded[name] for name in names[end:]},

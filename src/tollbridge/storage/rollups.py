@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.core.clock import tid_ms
@@ -41,6 +40,7 @@ from tollbridge.storage.rollup_views import (
     remove_views_before,
 )
 from tollbridge.storage.unit_of_work import reading, working
+from tollbridge.storage.upsert import upsert
 from tollbridge.storage.usage_floor import usage_floor_ms
 
 KEPT_DAYS: Final[Mapping[int, int]] = {FIVE_MINUTES: 9, HOUR: 401}
@@ -244,8 +244,7 @@ async def _closed(connection: AsyncConnection, floors: Mapping[int, int]) -> dic
 
 
 async def _raise_floors(connection: AsyncConnection, floors: Mapping[int, int]) -> None:
-    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    query = upsert(rollup_floor)
+    query = upsert(connection, rollup_floor)
     query = query.on_conflict_do_update(
         index_elements=["span"],
         set_={"start_ms": query.excluded.start_ms},

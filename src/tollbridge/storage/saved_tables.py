@@ -13,7 +13,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Connection, Integer, LargeBinary, String, inspect
 from sqlalchemy.types import TypeEngine
 
-from tollbridge.storage import account_tables, ledger_tables, query_tables, tables, work_tables
+from tollbridge.storage import (
+    account_tables,
+    ledger_tables,
+    people_tables,
+    query_tables,
+    tables,
+    work_tables,
+)
 from tollbridge.storage.archive import ArchiveError, Column, Kind
 from tollbridge.storage.metadata import metadata
 from tollbridge.storage.migrate import migration_config
@@ -25,6 +32,7 @@ _DECLARED = (
     query_tables.call_index,
     work_tables.job,
     account_tables.account_tokens,
+    people_tables.sessions,
 )
 
 # Made again from the books, or about processes that run now. Roll-ups are not among them: they
@@ -41,6 +49,10 @@ NOT_SAVED = frozenset(
         "audit_sum",
         "lease",
         "account_trouble",
+        # Whoever restores an old backup must not bring back what was signed out or used since.
+        "sessions",
+        "one_time",
+        "door_counts",
     }
 )
 _NOT_OURS = frozenset({"alembic_version"})

@@ -7,14 +7,14 @@ what a sink is. Why so: docs/decisions/0036-usage-leaves-the-house.md.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.core.clock import id_ms, new_id
 from tollbridge.storage.ledger_tables import usage
+from tollbridge.storage.marks import read_mark, set_mark
 from tollbridge.storage.query_tables import audit_mark
 from tollbridge.storage.rollup_marks import first_tid
 from tollbridge.storage.unit_of_work import reading, take_turns, working
@@ -89,12 +89,12 @@ async def open_batch(engine: AsyncEngine, most: int) -> Batch | None:
             return None
     async with working(engine) as connection:
         await take_turns(connection, _TURN)
-        last = await _mark(connection, _OPEN)
+        last = await read_mark(connection, _OPEN)
         if not last:
             oldest = select(sink_feed.c.id).order_by(sink_feed.c.id).limit(most).subquery()
             query = select(func.max(oldest.c.id))
             last = (await connection.execute(query)).scalar() or 0
-            await _set_mark(connection, _OPEN, last)
+            await set_mark(connection, _OPEN, last)
         ids = sink_feed.c.id
         span = select(func.min(ids), func.max(ids), func.count()).where(ids <= last)
         first, last, rows = (await connection.execute(span)).one()
@@ -123,9 +123,9 @@ async def close_batch(engine: AsyncEngine, batch: Batch) -> None:
     async with working(engine) as connection:
         await take_turns(connection, _TURN)
         await connection.execute(delete(sink_feed).where(sink_feed.c.id <= batch.last))
-        if await _mark(connection, _OPEN) <= batch.last:
+        if await read_mark(connection, _OPEN) <= batch.last:
             await connection.execute(delete(audit_mark).where(audit_mark.c.name == _OPEN))
-        await _set_mark(connection, _DONE, max(batch.last, await _mark(connection, _DONE)))
+        await set_mark(connection, _DONE, max(batch.last, await read_mark(connection, _DONE)))
 
 
 async def backlog(connection: AsyncConnection, most: int) -> Backlog:
@@ -144,16 +144,4 @@ async def _last_id(connection: AsyncConnection) -> int:
     """
     await take_turns(connection, _TURN)
     highest = (await connection.execute(select(func.max(sink_feed.c.id)))).scalar() or 0
-    return max(highest, await _mark(connection, _DONE), new_id())
-
-
-async def _mark(connection: AsyncConnection, name: str) -> int:
-    query = select(audit_mark.c.value).where(audit_mark.c.name == name)
-    return int((await connection.execute(query)).scalar() or 0)
-
-
-async def _set_mark(connection: AsyncConnection, name: str, value: int) -> None:
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    fresh = dialect.insert(audit_mark).values(name=name, value=str(value))
-    query = fresh.on_conflict_do_update(index_elements=["name"], set_={"value": str(value)})
-    await connection.execute(query)
+    return max(highest, await read_mark(connection, _DONE), new_id())

@@ -4,12 +4,14 @@ Net of what staff gave back. Whole days of UTC; the last two come from the roll-
 which are behind by seconds, where those of days are behind by minutes. Amounts are nano-dollars.
 """
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from sqlalchemy import Subquery, func, select, text
+from sqlalchemy import Subquery, func, select, text, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.storage.query_tables import rollup
+from tollbridge.storage.rollup_cover import Piece
 from tollbridge.storage.rollup_marks import DAY, FIVE_MINUTES
 
 DAY_MS: Final = DAY * 1000
@@ -62,6 +64,34 @@ async def spent_since(
     rows = _rows(connection, user_id, key_id, (since_ms, now_ms + DAY_MS), now_ms)
     query = select(func.coalesce(func.sum(rows.c.charge), 0))
     return int((await connection.execute(query)).scalar_one())
+
+
+async def most_charged(
+    connection: AsyncConnection, pieces: Iterable[Piece], most: int
+) -> list[tuple[int, int, int]]:
+    """Return user, number of calls and net charge of those users who were charged most.
+
+    Reads everybody's rows of these pieces, without their histograms: there is no view of users.
+    """
+    parts = [
+        select(rollup.c.user_id, rollup.c.calls, rollup.c.charge).where(
+            rollup.c.span == piece.span,
+            rollup.c.start_ms >= piece.start_ms,
+            rollup.c.start_ms < piece.end_ms,
+        )
+        for piece in pieces
+    ]
+    if not parts:
+        return []
+    part = union_all(*parts).subquery("part")
+    calls, charge = func.sum(part.c.calls), func.sum(part.c.charge)
+    query = (
+        select(part.c.user_id, calls, charge)
+        .group_by(part.c.user_id)
+        .order_by(charge.desc(), calls.desc(), part.c.user_id)
+        .limit(most)
+    )
+    return [(row[0], int(row[1]), int(row[2])) for row in await connection.execute(query)]
 
 
 def _rows(

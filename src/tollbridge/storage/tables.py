@@ -45,6 +45,21 @@ users = Table(
     Column("budget_nano", BigInteger),
     Column("budget_period", String(8)),
     Column("low_balance_nano", BigInteger),
+    # Null = not chosen: the browser's language, and UTC.
+    Column("language", String(8)),
+    Column("zone", String(64)),
+    # Null = nobody has shown yet that the address is theirs.
+    Column("verified_ms", BigInteger),
+    # Which terms were agreed to, and when.
+    Column("terms_version", String(32)),
+    Column("terms_ms", BigInteger),
+    # Sealed, null = no second factor; and the last half minute whose code was taken.
+    Column("totp_secret", Text),
+    Column("totp_step", BigInteger),
+    # Why the user is suspended; '' = not.
+    Column("status_reason", Text, nullable=False, server_default=text("''")),
+    # The account was deleted: only what the books need is left of it.
+    Column("deleted_ms", BigInteger),
     UniqueConstraint("email"),
     UniqueConstraint("email_norm"),
     UniqueConstraint("wallet_id"),
@@ -204,8 +219,15 @@ api_keys = Table(
     Column("tpm", BigInteger, nullable=False),
     Column("concurrency", Integer, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
+    # The secret before the last rotation, which is taken until then.
+    Column("old_hash", LargeBinary),
+    Column("old_last6", String(6)),
+    Column("old_until_ms", BigInteger),
+    # Deleted keys keep their row: usage points at it.
+    Column("deleted_ms", BigInteger),
     UniqueConstraint("user_id", "name"),
     UniqueConstraint("hash"),
+    Index("uq_api_keys_old_hash", "old_hash", unique=True),
     CheckConstraint("limit_nano >= 0 AND limit_excess_nano >= 0", name="limit_nano"),
     CheckConstraint("limit_nano IS NULL OR limit_purse_id IS NOT NULL", name="limit_purse"),
     CheckConstraint("rpm >= 0 AND tpm >= 0 AND concurrency >= 0", name="limits"),

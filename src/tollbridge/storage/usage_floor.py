@@ -9,12 +9,12 @@ from typing import Final
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollbridge.core.clock import tid_ms
 from tollbridge.storage.rollup_marks import first_tid
 from tollbridge.storage.tables import site
+from tollbridge.storage.upsert import upsert
 
 _KEY: Final = "usage_floor"
 
@@ -30,8 +30,9 @@ async def usage_floor_ms(connection: AsyncConnection) -> int:
 
 async def raise_usage_floor(connection: AsyncConnection, at_ms: int) -> None:
     """Say that calls before a moment may go; does nothing where the floor is higher."""
-    upsert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    query = upsert(site).values(key=_KEY, value=msgspec.json.encode(first_tid(at_ms)).decode())
+    query = upsert(connection, site).values(
+        key=_KEY, value=msgspec.json.encode(first_tid(at_ms)).decode()
+    )
     query = query.on_conflict_do_update(
         index_elements=["key"],
         set_={"value": query.excluded.value},

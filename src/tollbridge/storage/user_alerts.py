@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tollbridge.storage.upsert import upsert
 from tollbridge.storage.work_tables import user_alert
 
 LIMIT_KINDS: Final = ("key_limit_80", "key_limit_100")
@@ -28,8 +28,7 @@ class UserMark(NamedTuple):
 
 async def mark_told(connection: AsyncConnection, mark: UserMark, at_ms: int) -> bool:
     """Write a mark; False when it stands already, and then nobody is to be told."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    fresh = dialect.insert(user_alert).values(**mark._asdict(), at_ms=at_ms)
+    fresh = upsert(connection, user_alert).values(**mark._asdict(), at_ms=at_ms)
     return (await connection.execute(fresh.on_conflict_do_nothing())).rowcount == 1
 
 

@@ -10,8 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.billing.losses import Loss, losses_after
@@ -22,7 +20,7 @@ from tollbridge.core.settings import Settings
 from tollbridge.notify.kinds import Kind, of_wallet
 from tollbridge.notify.operators import Operators
 from tollbridge.storage.alerts import list_alerts
-from tollbridge.storage.query_tables import audit_mark
+from tollbridge.storage.marks import read_mark, set_mark
 from tollbridge.storage.queue import dead_jobs
 from tollbridge.storage.unit_of_work import working
 from tollbridge.worker.schedule import Periodic
@@ -133,7 +131,7 @@ class Checks:
         Goes on in the journal where the last look ended, in the same transaction as its alerts.
         """
         async with working(self._engine) as connection:
-            mark = await _read_mark(connection)
+            mark = await read_mark(connection, _MARK)
             at_ms = now_ms()
             # What is older than a day is no news, wherever the mark stands.
             after = max(mark, first_id(at_ms - _DAY_MS))
@@ -143,7 +141,7 @@ class Checks:
                 for loss in piece.losses:
                     await self._lost(connection, loss, known)
             if piece.upto != mark:
-                await _write_mark(connection, piece.upto)
+                await set_mark(connection, _MARK, piece.upto)
         return piece.more
 
     async def _lost(self, connection: AsyncConnection, loss: Loss, known: dict[str, int]) -> None:
@@ -170,16 +168,3 @@ async def _last_raised(connection: AsyncConnection) -> dict[str, int]:
     """Return when losses were last raised that are alerted now, by subject."""
     rows = await list_alerts(connection, most=_OPEN_MAX)
     return {row.subject: row.last_ms for row in rows if row.kind == Kind.OPERATOR_LOSS}
-
-
-async def _read_mark(connection: AsyncConnection) -> int:
-    query = select(audit_mark.c.value).where(audit_mark.c.name == _MARK)
-    return int((await connection.execute(query)).scalar() or 0)
-
-
-async def _write_mark(connection: AsyncConnection, mark: int) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    fresh = dialect.insert(audit_mark).values(name=_MARK, value=str(mark))
-    await connection.execute(
-        fresh.on_conflict_do_update(index_elements=["name"], set_={"value": str(mark)})
-    )

@@ -3,7 +3,7 @@
 To add one, add a line here; what it does stands in a file of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,6 +18,8 @@ from tollbridge.worker.consumer import Handler
 from tollbridge.worker.gauges import Gauges, Uncounted
 from tollbridge.worker.lots import EVERY_S as LOTS_EVERY_S
 from tollbridge.worker.lots import Lots
+from tollbridge.worker.people import EVERY_S as PEOPLE_EVERY_S
+from tollbridge.worker.people import People
 from tollbridge.worker.retention import Retention
 from tollbridge.worker.rollups import Rollups
 from tollbridge.worker.schedule import Periodic
@@ -57,6 +59,7 @@ def periodic_jobs(
         Periodic(
             "retention", _HOUR_S, Retention(engine, settings.usage_keep_days).run, deadline_s=20.0
         ),
+        Periodic("people", PEOPLE_EVERY_S, People(engine).run),
         Periodic("nodes", _HOUR_S, partial(_forget_nodes, engine)),
         *([sink.periodic()] if sink else []),
         SinkCheck(engine, operators, settings).periodic(),
@@ -65,9 +68,14 @@ def periodic_jobs(
     ]
 
 
-def handlers(settings: Settings) -> Mapping[str, Handler]:
-    """Return who does which kind of queued job; SettingsError as above."""
-    return Outbox.of(settings).handlers()
+def handlers(
+    settings: Settings, site_url: Callable[[], str] | None = None
+) -> Mapping[str, Handler]:
+    """Return who does which kind of queued job; SettingsError as above.
+
+    `site_url` is where people reach this site, known in a process that serves it (`Mailer.of`).
+    """
+    return Outbox.of(settings, site_url).handlers()
 
 
 async def _forget_nodes(engine: AsyncEngine) -> None:

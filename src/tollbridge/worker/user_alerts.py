@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.billing.levels import (
@@ -24,13 +22,14 @@ from tollbridge.billing.levels import (
     owners_of,
 )
 from tollbridge.billing.stirred import LINES_MAX, Line, Stirred, lines_of, stirred_after
+from tollbridge.catalog.site_rows import site_values
 from tollbridge.core.clock import first_id, now_ms
 from tollbridge.core.periods import period_at
 from tollbridge.core.telemetry import get_logger
 from tollbridge.notify.mail import Mail, is_address
 from tollbridge.notify.outbox import post_mail
 from tollbridge.notify.user_mail import LowBalance, Spending, low_balance_mail, spending_mail
-from tollbridge.storage.query_tables import audit_mark
+from tollbridge.storage.marks import read_mark, set_mark
 from tollbridge.storage.unit_of_work import reading, working
 from tollbridge.storage.user_alerts import UserMark, mark_told, marks_of
 
@@ -89,7 +88,7 @@ class UserAlerts:
         now = self._clock()
         begins_long = not self._is_long and abs(now - self._long_ms) >= _LONG_LOOK_MS
         async with reading(self._engine) as connection:
-            mark = await _read_mark(connection)
+            mark = await read_mark(connection, _MARK)
             known = mark if begins_long else self._cursor
             after = max(known, first_id(now - _DAY_MS))
             moved = await stirred_after(connection, after, most=self._most)
@@ -117,7 +116,7 @@ class UserAlerts:
         settled = min(moved.upto, first_id(now - _SETTLED_MS))
         if self._is_long and settled > mark and moved.wallets:
             async with working(self._engine) as connection:
-                await _write_mark(connection, settled)
+                await set_mark(connection, _MARK, settled)
         self._cursor = moved.upto
         if not moved.more:
             self._is_long = False
@@ -144,15 +143,16 @@ async def _look(
     lows = [one for one in owners if one.available < one.low and _may_tell(marks[one.user_id], now)]
     wallets = {level.owner.wallet_id for level in due} | {one.wallet_id for one in lows}
     lines = await lines_of(connection, wallets, after)
+    site = (await site_values(connection))["name"] if wallets else ""
     tellings = [
         *_well(owners, marks),
-        *(one for level in due for one in _spent(level, lines, marks[level.owner.user_id])),
+        *(one for level in due for one in _spent(level, lines, marks[level.owner.user_id], site)),
     ]
     for owner in lows:
         crossed = _sunk(owner, lines)
         if crossed is not None:
             days = await days_left(connection, owner.user_id, owner.available, now)
-            tellings.append(_low(owner, crossed, days, now))
+            tellings.append(_low(owner, crossed, days, now, site))
     return sorted(tellings, key=lambda one: one.owner.user_id)
 
 
@@ -161,8 +161,8 @@ def _mark_of(level: Level, percent: int) -> UserMark:
     return UserMark(level.owner.user_id, level.key_id, kind, level.window_ms)
 
 
-def _spent(level: Level, lines: list[Line], told: set[UserMark]) -> Iterator[Telling]:
-    """Tell what a level has reached; of two that the same line reached only the higher."""
+def _spent(level: Level, lines: list[Line], told: set[UserMark], site: str) -> Iterator[Telling]:
+    """Tell what a level has reached; of two that the same call reached only the higher."""
     mine = [line for line in lines if level.counts(line)]
     higher: Crossing | None = None
     is_covered = False
@@ -174,17 +174,20 @@ def _spent(level: Level, lines: list[Line], told: set[UserMark]) -> Iterator[Tel
         if mark not in told:
             quiet = is_covered and crossed == higher
             call = crossed.call if crossed else None
-            mail = None if quiet else _spending_mail(level, percent, call)
+            mail = None if quiet else _spending_mail(level, percent, call, site)
             yield Telling(level.owner, mark, mail, call)
         higher, is_covered = crossed, True
 
 
-def _spending_mail(level: Level, percent: int, call: str | None) -> Mail | None:
+def _spending_mail(level: Level, percent: int, call: str | None, site: str) -> Mail | None:
     told = Spending(
         level.what, percent, level.name, level.spent, level.limit, call, level.period,
         level.window_ms if level.period else 0, level.ends_ms,
     )  # fmt: skip
-    return spending_mail(level.owner.email, told) if is_address(level.owner.email) else None
+    owner = level.owner
+    if not is_address(owner.email):
+        return None
+    return spending_mail(owner.email, told, owner.language, site)
 
 
 def _last_low(told: set[UserMark]) -> UserMark | None:
@@ -218,21 +221,10 @@ def _sunk(owner: Owner, lines: list[Line]) -> Crossing | None:
     return crossing(mine, -owner.available, 1 - owner.low)
 
 
-def _low(owner: Owner, crossed: Crossing, days: int | None, now: int) -> Telling:
+def _low(owner: Owner, crossed: Crossing, days: int | None, now: int, site: str) -> Telling:
     mark = UserMark(owner.user_id, 0, LOW, period_at("day", now).start_ms)
     told = LowBalance(owner.available, owner.low, crossed.call, days)
-    mail = low_balance_mail(owner.email, told) if is_address(owner.email) else None
+    mail = None
+    if is_address(owner.email):
+        mail = low_balance_mail(owner.email, told, owner.language, site)
     return Telling(owner, mark, mail, crossed.call)
-
-
-async def _read_mark(connection: AsyncConnection) -> int:
-    query = select(audit_mark.c.value).where(audit_mark.c.name == _MARK)
-    return int((await connection.execute(query)).scalar() or 0)
-
-
-async def _write_mark(connection: AsyncConnection, mark: int) -> None:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    fresh = dialect.insert(audit_mark).values(name=_MARK, value=str(mark))
-    await connection.execute(
-        fresh.on_conflict_do_update(index_elements=["name"], set_={"value": str(mark)})
-    )

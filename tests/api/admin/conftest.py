@@ -6,9 +6,18 @@ import pytest
 
 from tests.api.admin.office import Office
 from tests.services.control_plane import database_url, engine, secrets
-from tests.services.shop import Shop, each_shop, shop
+from tests.services.shop import Shop, each_shop, shop, shop_template
 
-__all__ = ["database_url", "each_office", "each_shop", "engine", "office", "secrets", "shop"]
+__all__ = [
+    "database_url",
+    "each_office",
+    "each_shop",
+    "engine",
+    "office",
+    "secrets",
+    "shop",
+    "shop_template",
+]
 
 
 @pytest.fixture

@@ -185,3 +185,24 @@ async def test_an_account_signs_in_from_now_on(each_office: Office):
         assert kind(reply) == (422, "invalid")
         assert reply.json()["errors"][0]["field"] == "body.token_url"
         assert kind(await client.put(f"{PATH}/99/oauth", json=given)) == (404, "not-found")
+
+
+async def test_whatever_is_done_to_an_account_is_in_the_log(each_office: Office):
+    one = await number(each_office)
+    probes = Probes(Finding("ok", 200, 3, "/v1/models"))
+    given = {"token_url": "http://127.0.0.1:9/token", "client_id": "me", "refresh_token": REFRESH}
+    async with each_office.client(Scope.ACCOUNTS_WRITE, test_account=probes.test) as client:
+        for verb, body in (
+            ("recover", {}), ("disable", {"reason": "card expired"}), ("enable", {}), ("test", {}),
+        ):  # fmt: skip
+            assert (await client.post(f"{PATH}/{one}/{verb}", json=body)).status_code == 200
+        assert (await client.post(f"{PATH}/99/recover")).status_code == 404
+        assert (await client.put(f"{PATH}/{one}/oauth", json=given)).status_code == 200
+    log = (await each_office.get("/audit", subject_kind="account"))["items"]
+    assert [line["action"] for line in reversed(log)] == [
+        "account.recover", "account.disable", "account.enable", "account.test", "account.sign_in",
+    ]  # fmt: skip
+    assert {(line["actor"], line["subject"]) for line in log} == {
+        ("admin@example.com", "main/hidden-account")
+    }
+    assert "card expired" in str(log) and REFRESH not in str(log)

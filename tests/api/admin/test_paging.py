@@ -30,7 +30,7 @@ async def test_the_last_page_is_exactly_full(office: Office):
         assert (len(shown["items"]), shown["next"]) == (3, None)
 
 
-@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "", "9" * 30, "%00", "1'--"])
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "", "9" * 30, "1'--"])
 @pytest.mark.parametrize("path", ["/tokens", "/channels", "/requests"])
 async def test_a_wrong_cursor(office: Office, path: str, cursor: str):
     async with office.client() as client:
@@ -39,7 +39,7 @@ async def test_a_wrong_cursor(office: Office, path: str, cursor: str):
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "limit=x", "limit=", "limit=-1", "page=2"]
+    "query", ["limit=0", "limit=201", "limit=x", "limit=", "limit=-1", "page=2", "cursor=%00"]
 )
 async def test_a_wrong_limit_or_parameter(office: Office, query: str):
     async with office.client() as client:

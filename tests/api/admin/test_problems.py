@@ -9,7 +9,7 @@ from tollbridge.api.admin.app import make_admin
 from tollbridge.api.admin.problems import Problem, conflict, invalid, not_found
 from tollbridge.api.traced import Traced
 from tollbridge.core.errors import ApiError, Kind
-from tollbridge.storage.engine import open_engine
+from tollbridge.storage.engine import BadData, open_engine
 
 SECRET = "canary-7f3a"
 
@@ -68,6 +68,7 @@ async def test_a_wrong_field_is_named_and_its_value_is_not(office: Office, body,
         (RuntimeError(SECRET), (500, "internal")),
         (IntegrityError(SECRET, None, Exception(SECRET)), (409, "conflict")),
         (OSError(SECRET), (503, "database-down")),
+        (BadData(SECRET), (422, "invalid")),
         (ApiError(Kind.DATABASE_DOWN), (503, "database-down")),
         (ApiError(Kind.BODY_TOO_LARGE), (413, "body-too-large")),
         (not_found("such thing"), (404, "not-found")),

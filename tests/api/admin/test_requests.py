@@ -10,6 +10,7 @@ from tests.services.shop import AUTO, DEMO, OTHERS, Shop
 from tollbridge.billing.bill import pack
 from tollbridge.core.clock import new_tid
 from tollbridge.core.money import NANO
+from tollbridge.identity.scopes import Scope
 from tollbridge.protocols.usage import Usage
 from tollbridge.storage.call_index import index_chunk
 from tollbridge.storage.ledger_tables import hold, node, usage_feed
@@ -123,7 +124,7 @@ async def test_lists_are_found_by_every_filter(each_office: Office):
 
 
 def moment(at_ms: int) -> str:
-    from tollbridge.api.receipts import time_text
+    from tollbridge.billing.receipt_fields import time_text
 
     return time_text(at_ms)
 
@@ -164,6 +165,19 @@ async def test_a_line_of_a_list(office: Office):
         "first_token_ms": None,
         "total_ms": 34,
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "earned"), [("staff", (None, None)), ("admin", ("0.000000777", "0.000004223"))]
+)
+async def test_own_cost_is_told_to_admins_only(office: Office, role: str, earned: Any):
+    tid = await office.shop.settle(USED, charge=5000)
+    await indexed(office.shop, tid)
+    async with office.client(Scope.REQUESTS_READ, role=role) as client:
+        [line] = (await client.get("/api/admin/requests")).json()["items"]
+        call = (await client.get(f"/api/admin/requests/{tid}")).json()["operator"]
+    for shown in (line, call):
+        assert (shown["own_cost"], shown["margin"]) == earned
 
 
 async def test_pages_of_calls_go_back_in_time(each_office: Office):

@@ -1,6 +1,7 @@
 """Proof that staff give a call back once, and are told why they cannot."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.services.shop import LIMITED
 from tollbridge.billing.funds import read_balance
 from tollbridge.billing.verify import verify
 from tollbridge.core.clock import new_tid
+from tollbridge.identity.audit import Wanted, lines
 from tollbridge.identity.scopes import Scope
 from tollbridge.storage.unit_of_work import reading
 
@@ -34,6 +36,12 @@ async def test_a_call_is_given_back_and_said_so_again(each_office: Office, role:
     assert (reply.status_code, reply.json()) == (200, expected)
     again = await ask(each_office, tid, role)
     assert (again.status_code, again.json()) == (200, expected | {"repeated": True})
+    async with reading(shop.engine) as connection:
+        [line] = await lines(connection, Wanted(action="call.reverse"))
+    assert (line["actor"], line["via"], line["subject"]) == (f"{role}@example.com", "api", tid)
+    assert json.loads(line["detail"]) == {
+        "reason": REASON["reason"], "amount": "0.000005", "user_id": key.user_id,
+    }  # fmt: skip
     async with reading(shop.engine) as connection:
         purses = (key.wallet_id, key.id, key.limit_purse_id, 0)
         balance = await read_balance(connection, *purses)
@@ -69,7 +77,14 @@ async def test_what_cannot_be_given_back(office: Office):
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"reason": ""}, {"reason": "x" * 501}, {"reason": "a\nb"}, {"reason": "a", "amount": "1"}],
+    [
+        {},
+        {"reason": ""},
+        {"reason": "  "},
+        {"reason": "x" * 501},
+        {"reason": "a\nb"},
+        {"reason": "a", "amount": "1"},
+    ],
 )
 async def test_a_reason_is_a_line_of_text(office: Office, body: dict[str, str]):
     tid = await office.shop.settle(charge=5000)

@@ -54,6 +54,15 @@ async def test_the_scope_is_needed(office: Office):
         assert (await client.get("/api/admin/statistics", params=asked)).status_code == 200
 
 
+async def test_own_cost_is_not_told_to_staff(office: Office):
+    tid = await office.shop.settle(USED, charge=5_000)
+    await counted(office.shop, tid)
+    async with office.client(Scope.STATISTICS_READ, role="staff") as client:
+        reply = await client.get("/api/admin/statistics", params=around(tid))
+    [row] = reply.json()["rows"]
+    assert (row["charge"], row["own_cost"], row["margin"]) == ("0.000005", None, None)
+
+
 @pytest.mark.parametrize(
     ("field", "change"),
     [

@@ -14,22 +14,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from tollbridge.api.admin.fields import Answer, Body, Id, Moment, PathId, PlainText
 from tollbridge.api.admin.paging import Page, Paging, page
-from tollbridge.api.admin.principal import Principal, require
+from tollbridge.api.admin.principal import Principal, actor_of, require
 from tollbridge.api.admin.problems import Problem, conflict, invalid, not_found
 from tollbridge.api.answers import services_of
+from tollbridge.catalog.account_editing import sign_account_in
+from tollbridge.catalog.edits import NoSuchRow
 from tollbridge.catalog.finding import ProbeRuns
-from tollbridge.catalog.oauth_fields import OAuthError, check_oauth
+from tollbridge.catalog.oauth_fields import OAuthError
 from tollbridge.catalog.plan import OAuthPlan
-from tollbridge.catalog.sealed import SEALING_TURN
-from tollbridge.catalog.site_rows import read_site
-from tollbridge.catalog.token_rows import set_oauth
 from tollbridge.core.clock import now_ms
 from tollbridge.identity.scopes import Scope
+from tollbridge.people.account_acts import note_account
+from tollbridge.people.edits import note_edit
 from tollbridge.storage import account_states
 from tollbridge.storage.account_states import REASON_MAX, State
 from tollbridge.storage.account_troubles import Shown, troubles_of
 from tollbridge.storage.standing import Standing, standing
-from tollbridge.storage.unit_of_work import reading, take_turns, writing
+from tollbridge.storage.unit_of_work import reading, working, writing
 
 router = APIRouter(prefix="/accounts", tags=["accounts"])
 
@@ -184,20 +185,23 @@ async def accounts(
 @router.get("/{account_id}")
 async def account(request: Request, account_id: PathId, _principal: Reads) -> OneAccount:
     """Show one account."""
-    return await _shown(services_of(request).engine, account_id)
+    return await shown_account(services_of(request).engine, account_id)
 
 
 @router.post("/{account_id}/recover")
-async def recover(request: Request, account_id: PathId, _principal: Writes) -> OneAccount:
+async def recover(request: Request, account_id: PathId, principal: Writes) -> OneAccount:
     """Forget all that is held against an account, in every process and within a second."""
     async with writing(services_of(request).engine) as connection:
         await _there(connection, await account_states.recover(connection, account_id))
-    return await _shown(services_of(request).engine, account_id)
+        await note_account(
+            connection, actor_of(request, principal), "recover", account_id, now_ms()
+        )
+    return await shown_account(services_of(request).engine, account_id)
 
 
 @router.post("/{account_id}/disable")
 async def disable(
-    request: Request, account_id: PathId, given: Reason, _principal: Writes
+    request: Request, account_id: PathId, given: Reason, principal: Writes
 ) -> OneAccount:
     """Take an account out of use until it is enabled."""
     async with writing(services_of(request).engine) as connection:
@@ -206,47 +210,54 @@ async def disable(
         except ValueError as error:
             raise invalid("body.reason", f"{error}.".capitalize()) from None
         await _there(connection, done)
-    return await _shown(services_of(request).engine, account_id)
+        actor, reason = actor_of(request, principal), given.reason.strip()
+        await note_account(connection, actor, "disable", account_id, now_ms(), reason=reason)
+    return await shown_account(services_of(request).engine, account_id)
 
 
 @router.post("/{account_id}/enable")
-async def enable(request: Request, account_id: PathId, _principal: Writes) -> OneAccount:
+async def enable(request: Request, account_id: PathId, principal: Writes) -> OneAccount:
     """Bring an account back that was taken out of use, with nothing held against it."""
     async with writing(services_of(request).engine) as connection:
         await _there(connection, await account_states.enable(connection, account_id))
-    return await _shown(services_of(request).engine, account_id)
+        await note_account(connection, actor_of(request, principal), "enable", account_id, now_ms())
+    return await shown_account(services_of(request).engine, account_id)
 
 
 @router.put("/{account_id}/oauth")
 async def sign_in(
-    request: Request, account_id: PathId, given: GivenSignIn, _principal: Writes
+    request: Request, account_id: PathId, given: GivenSignIn, principal: Writes
 ) -> OneAccount:
     """Let an account sign in with a refresh token instead of a key."""
     services = services_of(request)
     plan = OAuthPlan(**given.model_dump())
     async with writing(services.engine) as connection:
-        await take_turns(connection, SEALING_TURN)
-        await _there(connection, await account_states.one_account(connection, account_id))
-        site = await read_site(connection)
         try:
-            check_oauth(plan, allow_private=site.allow_private_upstreams)
+            at_ms = now_ms()
+            edit = await sign_account_in(connection, services.secrets, account_id, plan, at_ms)
+            await note_edit(connection, actor_of(request, principal), edit, at_ms)
+        except NoSuchRow:
+            await _there(connection, None)
         except OAuthError as error:
             await connection.rollback()
             raise invalid(f"body.{error.field}", f"{error}.".capitalize()) from None
-        await set_oauth(connection, services.secrets, account_id, plan, at_ms=now_ms())
-    return await _shown(services.engine, account_id)
+    return await shown_account(services.engine, account_id)
 
 
 @router.post("/{account_id}/test")
 async def try_out(
-    request: Request, account_id: PathId, _principal: Writes, given: Asked | None = None
+    request: Request, account_id: PathId, principal: Writes, given: Asked | None = None
 ) -> Tested:
     """Make the smallest real call to an account now. It costs us, and is charged to nobody."""
     run = services_of(request).test_account
     if run is None:
         raise Problem(503, "no-tests", "This process makes no calls.")
+    model = given.model if given else None
+    async with working(services_of(request).engine) as connection:
+        actor = actor_of(request, principal)
+        await note_account(connection, actor, "test", account_id, now_ms(), model=model or "")
     try:
-        finding = await run(account_id, given.model if given else None)
+        finding = await run(account_id, model)
     except ProbeRuns:
         raise conflict("A test of this account runs; wait for it.") from None
     except ValueError as error:
@@ -277,7 +288,8 @@ async def _there(connection: AsyncConnection, found: object) -> None:
         raise not_found(_WHAT)
 
 
-async def _shown(engine: AsyncEngine, account_id: int) -> OneAccount:
+async def shown_account(engine: AsyncEngine, account_id: int) -> OneAccount:
+    """Return an account as it is shown; Problem 404 when there is none."""
     async with reading(engine) as connection:
         row = await account_states.one_account(connection, account_id)
         await _there(connection, row is not None)

@@ -1,36 +1,75 @@
-"""Owns the application behind /api/admin: its routers, its guard, and its refusal to open a route.
+"""Owns the applications of the control plane: routers, guard, and the refusal to open a route.
 
 Must hold no rule of its own. A part is added by naming it in `_PARTS`.
 """
 
-from fastapi import FastAPI
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import iter_route_contexts
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tollbridge.api.admin import (
+    account_editing,
     accounts,
+    announcements,
+    audit,
     channels,
+    codes,
     document,
+    invites,
+    ledger,
     me,
+    models,
+    overview,
+    price_import,
     problems,
     requests,
     reversals,
+    site,
     statements,
     statistics,
     tokens,
+    users,
 )
 from tollbridge.api.admin.principal import Guard, requirement_of
+from tollbridge.api.divided import ADMIN as PREFIX
 from tollbridge.api.services import ApiServices
+from tollbridge.identity.scopes import OWN, SINGLE
+from tollbridge.identity.scopes import Scope as TokenScope
 
-PREFIX = "/api/admin"
-_PARTS = (me, tokens, channels, accounts, requests, reversals, statistics, statements)
-_PRIVATE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_PARTS: Final[tuple["Part", ...]] = (
+    *(me, tokens, overview, statistics, requests, reversals, users, statements, codes, invites),
+    *(channels, accounts, account_editing, models, price_import, announcements, site),
+    *(audit, ledger),
+)
+
+
+class Part(Protocol):
+    """A file of routes."""
+
+    router: APIRouter
 
 
 def make_admin(services: ApiServices) -> FastAPI:
-    """Return the application; it serves full paths, and has no pages that describe it."""
+    """Return the application of operators."""
+    return make_plane(services, "Tollbridge control plane", PREFIX, _PARTS, SINGLE - OWN)
+
+
+def make_plane(
+    services: ApiServices,
+    title: str,
+    prefix: str,
+    parts: Sequence[Part],
+    doors: frozenset[TokenScope],
+) -> FastAPI:
+    """Return an application; it serves full paths, and has no pages that describe it.
+
+    `doors` are the scopes of which a token must be good for one. ValueError for a route that does
+    not say what it needs.
+    """
     app = FastAPI(
-        title="Tollbridge control plane",
+        title=title,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
@@ -38,37 +77,9 @@ def make_admin(services: ApiServices) -> FastAPI:
     )
     app.state.services = services
     problems.install(app)
-    for part in (*_PARTS, document):
-        app.include_router(part.router, prefix=PREFIX)
+    for part in (*parts, document):
+        app.include_router(part.router, prefix=prefix)
     for route in iter_route_contexts(app.routes):
         requirement_of(route)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, doors=doors)
     return app
-
-
-class Divided:
-    """Sends what is under /api/admin to one application and all the rest to another.
-
-    Nobody on the way keeps an answer of the control plane.
-    """
-
-    def __init__(self, admin: ASGIApp, others: ASGIApp) -> None:
-        self._admin = admin
-        self._others = others
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        path = scope.get("path", "")
-        if path == PREFIX or path.startswith(f"{PREFIX}/"):
-            await self._admin(scope, receive, _private(send))
-        else:
-            await self._others(scope, receive, send)
-
-
-def _private(send: Send) -> Send:
-    async def private(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *_PRIVATE]}
-        await send(message)
-
-    return private

@@ -1,4 +1,4 @@
-"""Owns GET /api/admin/openapi.json: the whole API for machines, failures and scopes included.
+"""Owns openapi.json of each application: all of it for machines, failures and scopes included.
 
 Must not know any route.
 """
@@ -46,6 +46,7 @@ _ALWAYS = {
 }
 _WITH_ID = {"404": "There is no such thing."}
 _WITH_BODY = {"409": "What is there does not allow it.", "413": "The body is too large."}
+_SAID = {"404", "409", "429"}
 
 
 @router.get("/openapi.json", response_class=JSONResponse)
@@ -91,5 +92,8 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
         **(_WITH_BODY if "requestBody" in operation else {}),
     }
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for status, words in failures.items():
-        operation["responses"][status] = {"description": words, "content": problem}
+    answers = operation["responses"]
+    # What a route says itself of a failure stays; what the framework says of them does not hold.
+    said = {status: one["description"] for status, one in answers.items() if status in _SAID}
+    for status, words in {**failures, **said}.items():
+        answers[status] = {"description": words, "content": problem}

@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from tollbridge.api.admin.fields import TID_PATTERN, Answer, id_of
+from tollbridge.api.admin.fields import TID_PATTERN, Answer, Parameters, id_of
 from tollbridge.api.admin.problems import Problem
 
 LIMIT_MAX = 200
@@ -21,10 +21,8 @@ _CURSOR_MAX = 64
 T = TypeVar("T")
 
 
-class Paging(BaseModel):
+class Paging(Parameters):
     """The query of any list: subclasses add their filters. Unknown parameters are refused."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     limit: int = Field(50, ge=1, le=LIMIT_MAX, description="How many at most.")
     cursor: str | None = Field(

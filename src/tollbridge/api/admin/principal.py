@@ -1,4 +1,4 @@
-"""Owns who asks under /api/admin: an access token in `Authorization: Bearer`, and nothing else.
+"""Owns who asks the control plane: an access token in `Authorization: Bearer`, and nothing else.
 
 Every request is checked before its body is read, so that strangers are told nothing, not even which
 paths there are; every route says by `require` what a token must be good for besides.
@@ -19,7 +19,8 @@ from tollbridge.api.admin.problems import BODY_MAX, Problem, database_down, show
 from tollbridge.api.answers import headers_of, services_of
 from tollbridge.core.clock import now_ms
 from tollbridge.identity.access_tokens import PREFIX, AccessToken
-from tollbridge.identity.scopes import Scope, effective
+from tollbridge.identity.audit import Actor
+from tollbridge.identity.scopes import Scope, effective, sees_own_cost
 from tollbridge.storage.engine import DATABASE_ERRORS
 
 _SCHEME = "bearer "
@@ -48,10 +49,22 @@ class Principal:
         """Whether the user is an admin; says nothing of what the token is good for."""
         return self.token.role == "admin"
 
+    def earnings(self, charge: int, own_cost: int) -> dict[str, Any]:
+        """Return own cost and margin by field, in nano-dollars; None where the user sees neither."""
+        if not sees_own_cost(self.token.role):
+            return {"own_cost": None, "margin": None}
+        return {"own_cost": own_cost, "margin": charge - own_cost}
+
+
+def actor_of(request: Request, principal: Principal) -> Actor:
+    """Return who is noted in the audit log for what a token's user does."""
+    address = request.client.host if request.client else ""
+    return Actor(principal.user_id, principal.token.email, "api", address)
+
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A dependency: what a token must be good for; None when any live token of an operator will do."""
+    """A dependency: what a token must be good for; None when anything that opens the door will do."""
 
     scope: Scope | None
 
@@ -87,10 +100,14 @@ def _requirements(dependant: Dependant) -> Iterator[Requirement]:
 
 
 class Guard:
-    """Wraps the application so that nothing of it is reached without a live token of an operator."""
+    """Wraps an application so that nothing of it is reached without a live token.
 
-    def __init__(self, app: ASGIApp) -> None:
+    The token must be good for one of `doors` at least.
+    """
+
+    def __init__(self, app: ASGIApp, doors: frozenset[Scope]) -> None:
         self._app = app
+        self._doors = doors
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -99,7 +116,7 @@ class Guard:
             return
         request = Request(scope)
         try:
-            request.state.principal = await _principal(request)
+            request.state.principal = await _principal(request, self._doors)
             _check_length(request)
         except Problem as problem:
             await shown(request, problem)(scope, receive, send)
@@ -109,7 +126,7 @@ class Guard:
             await self._app(scope, _counted(receive), send)
 
 
-async def _principal(request: Request) -> Principal:
+async def _principal(request: Request, doors: frozenset[Scope]) -> Principal:
     store = services_of(request).access_tokens
     token = await store.find(_presented(request))
     if token is None:
@@ -119,7 +136,7 @@ async def _principal(request: Request) -> Principal:
         raise _unauthorised(_DEAD[dead])
     store.note_use(token)
     scopes = effective(token.role, token.scopes)
-    if not scopes:
+    if not scopes & doors:
         raise Problem(403, "role-forbidden", "This access token is good for nothing here.")
     return Principal(token, scopes)
 

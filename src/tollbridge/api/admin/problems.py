@@ -1,4 +1,4 @@
-"""Owns every failure under /api/admin: RFC 9457 documents, whatever went wrong where.
+"""Owns every failure of the control plane: RFC 9457 documents, whatever went wrong where.
 
 No input and no exception's text is ever in one, but the names of fields. Must not know the routes.
 """
@@ -17,7 +17,8 @@ from tollbridge.api.answers import path_of, tid_of
 from tollbridge.core.errors import CATALOGUE, ApiError, Kind, message_of
 from tollbridge.core.redaction import one_line
 from tollbridge.core.telemetry import get_logger
-from tollbridge.storage.engine import DATABASE_ERRORS
+from tollbridge.identity.doors import DoorShut
+from tollbridge.storage.engine import DATABASE_ERRORS, BadData
 
 MEDIA_TYPE = "application/problem+json"
 BODY_MAX = 256 * 1024
@@ -76,6 +77,12 @@ def invalid(field: str, message: str) -> Problem:
     return Problem(422, "invalid", "The request is not valid.", (Fault(field, message),))
 
 
+def invalid_all(faults: Mapping[str, str]) -> Problem:
+    """Return the problem of several wrong fields, each with what is wrong."""
+    named = tuple(Fault(field, message) for field, message in faults.items())
+    return Problem(422, "invalid", "The request is not valid.", named)
+
+
 def too_large() -> Problem:
     """Return the problem of a body that nobody will read to its end."""
     return Problem(413, "body-too-large", f"A body has at most {BODY_MAX} bytes.")
@@ -104,8 +111,10 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _unrouted)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ApiError, _of_catalogue)
+    app.add_exception_handler(DoorShut, _shut)
     for kind in DATABASE_ERRORS:
         app.add_exception_handler(kind, _database_down)
+    app.add_exception_handler(BadData, _bad_data)
     app.add_exception_handler(IntegrityError, _in_the_way)
     app.add_exception_handler(Exception, _failed)
 
@@ -162,6 +171,13 @@ async def _of_catalogue(request: Request, error: Exception) -> Response:
     return shown(request, Problem(status, kind, message_of(error)))
 
 
+async def _shut(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DoorShut)
+    headers = {"retry-after": str(error.wait_s)}
+    detail = f"This was tried too often; try again in {error.wait_s} seconds."
+    return shown(request, Problem(429, "too-many-tries", detail, headers=headers))
+
+
 def database_down() -> Problem:
     """Return the problem of a database that cannot be asked now."""
     detail = "The database cannot be reached now; try again."
@@ -172,6 +188,12 @@ async def _database_down(request: Request, error: Exception) -> Response:
     if not isinstance(error, ApiError):
         _log.warning("the database failed a request", reason=type(error).__name__)
     return shown(request, database_down())
+
+
+async def _bad_data(request: Request, _error: Exception) -> Response:
+    return shown(
+        request, Problem(422, "invalid", "A text or a number here is one that cannot be kept.")
+    )
 
 
 async def _in_the_way(request: Request, _error: Exception) -> Response:

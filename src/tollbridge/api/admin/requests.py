@@ -10,13 +10,23 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field
 from sqlalchemy import RowMapping
 
-from tollbridge.api.admin.fields import TID_PATTERN, Answer, GivenId, GivenMoment, Id, Moment, Usd
+from tollbridge.api.admin.call_filters import CallFilters
+from tollbridge.api.admin.fields import (
+    TID_PATTERN,
+    Answer,
+    GivenId,
+    Id,
+    Margin,
+    Moment,
+    OwnCost,
+    Usd,
+)
 from tollbridge.api.admin.paging import Page, Paging, next_link
 from tollbridge.api.admin.principal import Principal, require
-from tollbridge.api.admin.problems import Problem, not_found
+from tollbridge.api.admin.problems import not_found
 from tollbridge.api.answers import services_of
-from tollbridge.api.receipts import receipt_fields
 from tollbridge.billing.explain import OpenHold, Settled, Story, explain
+from tollbridge.billing.receipt_fields import receipt_fields
 from tollbridge.core.clock import now_ms
 from tollbridge.identity.scopes import Scope
 from tollbridge.storage.call_search import SPAN, Wanted, find_calls
@@ -24,20 +34,20 @@ from tollbridge.storage.unit_of_work import reading
 
 router = APIRouter(prefix="/requests", tags=["requests"])
 
-_MODEL_MAX = 256
+_ERROR_MAX = 64
 _SUMMED = (
     "tid", "user_id", "key_id", "key_name", "channel_id", "account_id", "platform", "model_asked",
     "model_sent", "model_answered", "surface", "stream", "status", "end_state", "client",
-    "list_cost", "own_cost", "loss", "first_token_ms", "total_ms",
+    "list_cost", "loss", "first_token_ms", "total_ms",
 )  # fmt: skip
 _OWNED = (
     "user_id", "key_id", "wallet_id", "channel_id", "account_id", "account", "platform", "client",
-    "own_cost", "loss", "held",
+    "loss", "held",
 )  # fmt: skip
 
 
 class CallSummary(Answer):
-    """One settled call in a list. `margin` is the charge less our own cost."""
+    """One settled call in a list."""
 
     tid: str
     time: Moment
@@ -61,9 +71,9 @@ class CallSummary(Answer):
     client: str | None
     charge: Usd
     list_cost: Usd
-    own_cost: Usd
+    own_cost: OwnCost
     loss: Usd
-    margin: Usd
+    margin: Margin
     first_token_ms: int | None
     total_ms: int
 
@@ -99,13 +109,16 @@ class CallReceipt(Answer):
     object: Literal["receipt"]
     tid: str
     time: str
+    key_id: Id
     key: str
     model_asked: str
     model_sent: str | None
     model_answered: str | None
     channel: str
     surface: str
+    platform: str | None
     stream: bool
+    client: str | None
     status: int
     end_state: str
     error: str | None
@@ -152,7 +165,7 @@ class CallHold(Answer):
 
 
 class Owned(Answer):
-    """What only operators see of a settled call. `margin` is the charge less our own cost."""
+    """What only operators see of a settled call."""
 
     user_id: Id
     key_id: Id
@@ -162,10 +175,10 @@ class Owned(Answer):
     account: str | None
     platform: str | None
     client: str | None
-    own_cost: Usd
+    own_cost: OwnCost
     loss: Usd
     held: Usd
-    margin: Usd
+    margin: Margin
     attempts: list[CallAttempt]
 
 
@@ -180,18 +193,16 @@ class Call(Answer):
     verdict: str = Field(description="Whether the books fit together for this call.")
 
 
-class CallQuery(Paging):
+class CallQuery(CallFilters, Paging):
     """Which calls; all filters hold together."""
 
     user: GivenId | None = None
     key: GivenId | None = None
     channel: GivenId | None = None
-    model: str | None = Field(
-        None, min_length=1, max_length=_MODEL_MAX, description="As asked for."
+    account: GivenId | None = Field(None, description="The account that answered last.")
+    error: str | None = Field(
+        None, min_length=1, max_length=_ERROR_MAX, pattern=r"^[a-z_]+$", description="Its kind."
     )
-    status_class: int | None = Field(None, ge=1, le=5, description="The first digit of the status.")
-    since: GivenMoment | None = Field(None, description="Begun then or later.")
-    until: GivenMoment | None = Field(None, description="Begun before then.")
 
 
 @router.get(
@@ -202,16 +213,14 @@ class CallQuery(Paging):
 async def list_calls(
     request: Request,
     asked: Annotated[CallQuery, Query()],
-    _principal: Annotated[Principal, require(Scope.REQUESTS_READ)],
+    principal: Annotated[Principal, require(Scope.REQUESTS_READ)],
 ) -> Page[CallSummary]:
-    """List settled calls; a stranger's NUL in a name would be refused by the database."""
-    if asked.model is not None and not asked.model.isprintable():
-        raise Problem(422, "invalid", "The model's name has control characters.")
+    """List settled calls."""
     async with reading(services_of(request).engine) as connection:
         found = await find_calls(
             connection, _wanted(asked), limit=asked.limit, after=asked.after_tid()
         )
-    items = [_summary(row) for row in found.rows]
+    items = [_summary(row, principal) for row in found.rows]
     return Page(items=items, next=next_link(request, found.on) if found.on else None)
 
 
@@ -219,14 +228,14 @@ async def list_calls(
 async def show_call(
     request: Request,
     tid: Annotated[str, Path(pattern=TID_PATTERN)],
-    _principal: Annotated[Principal, require(Scope.REQUESTS_READ)],
+    principal: Annotated[Principal, require(Scope.REQUESTS_READ)],
 ) -> Call:
     """Show one call, settled or still running."""
     async with reading(services_of(request).engine) as connection:
         story = await explain(connection, tid, now_ms())
     if story is None:
         raise not_found("such call, or it cost nothing to refuse it and was not written down")
-    return _call(story)
+    return _call(story, principal)
 
 
 def _wanted(asked: CallQuery) -> Wanted:
@@ -234,14 +243,13 @@ def _wanted(asked: CallQuery) -> Wanted:
         user_id=asked.user,
         key_id=asked.key,
         channel_id=asked.channel,
-        model=asked.model,
-        status_class=asked.status_class,
-        from_ms=asked.since,
-        until_ms=asked.until,
+        account_id=asked.account,
+        error_kind=asked.error,
+        **asked.narrowed(),
     )
 
 
-def _summary(row: RowMapping) -> CallSummary:
+def _summary(row: RowMapping, principal: Principal) -> CallSummary:
     # What was given back was not paid: the same as on the receipt and in statistics.
     charge = row["charge"] - row["reversed"]
     return CallSummary(
@@ -252,18 +260,18 @@ def _summary(row: RowMapping) -> CallSummary:
         error=row["error_kind"],
         flags=list(filter(None, row["flags"].split(","))),
         charge=charge,
-        margin=charge - row["own_cost"],
+        **principal.earnings(charge, row["own_cost"]),
     )
 
 
-def _call(story: Story) -> Call:
+def _call(story: Story, principal: Principal) -> Call:
     settled = story.settled
     return Call(
         tid=story.tid,
         state="settled" if settled else "running",
         hold=_hold(story.hold) if story.hold else None,
         receipt=CallReceipt(**receipt_fields(settled.receipt)) if settled else None,
-        operator=_owned(settled) if settled else None,
+        operator=_owned(settled, principal) if settled else None,
         verdict=story.verdict,
     )
 
@@ -281,10 +289,10 @@ def _hold(hold: OpenHold) -> CallHold:
     )
 
 
-def _owned(settled: Settled) -> Owned:
+def _owned(settled: Settled, principal: Principal) -> Owned:
     return Owned(
         **{name: getattr(settled, name) for name in _OWNED},
-        margin=settled.receipt.charge - settled.own_cost,
+        **principal.earnings(settled.receipt.charge, settled.own_cost),
         attempts=[
             CallAttempt(
                 account_id=one.account_id,

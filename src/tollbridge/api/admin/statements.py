@@ -1,11 +1,11 @@
 """Owns /api/admin/users/{id}/statements/{month}: a user's month, as the user sees it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from tollbridge.api.admin.fields import Answer, PathId, PlainText
+from tollbridge.api.admin.fields import Answer, Parameters, PathId, PlainText
 from tollbridge.api.admin.principal import Principal, require
 from tollbridge.api.admin.problems import not_found
 from tollbridge.api.admin.statistics import Named, refused
@@ -20,10 +20,8 @@ from tollbridge.storage.unit_of_work import reading
 router = APIRouter(prefix="/users", tags=["statistics"])
 
 
-class StatementQuery(BaseModel):
+class StatementQuery(Parameters):
     """In which form."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     format: Literal["json", "csv", "html", "pdf"] = "json"
     zone: PlainText = Field("UTC", max_length=64, description="Whose days and month: an IANA name.")
@@ -77,10 +75,21 @@ class StatementAnswer(Answer):
     models: list[StatementModel]
 
 
-@router.get(
-    "/{user_id}/statements/{month}",
-    responses={200: {"model": StatementAnswer, "description": "JSON, or the form asked for."}},
-)
+FORMS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "model": StatementAnswer,
+        "description": "JSON, or the form asked for.",
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "text/html": {"schema": {"type": "string"}},
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+        },
+    }
+}
+"""What a route of statements answers."""
+
+
+@router.get("/{user_id}/statements/{month}", responses=FORMS)
 async def show_statement(
     request: Request,
     user_id: PathId,

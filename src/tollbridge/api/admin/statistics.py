@@ -4,17 +4,19 @@ Must not know how figures are added up.
 """
 
 import asyncio
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from tollbridge.api.admin.fields import Answer, GivenId, PlainText, Usd
+from tollbridge.api.admin.fields import Answer, GivenId, Margin, OwnCost, Parameters, PlainText, Usd
 from tollbridge.api.admin.principal import Principal, require
 from tollbridge.api.admin.problems import Problem, invalid
 from tollbridge.api.answers import services_of
 from tollbridge.api.statistics import head_fields, row_fields
 from tollbridge.billing.statistics import (
+    GROUPS,
     Figures,
     Statistics,
     Unanswerable,
@@ -46,12 +48,11 @@ class LatencyFigures(Answer):
     p95: int | None
 
 
-class StatisticsRow(Answer):
+class OwnRow(Answer):
     """What the calls of a span and a group came to. Of the group only what was asked for is set."""
 
     start: str = Field(description="As the zone's clocks show it, with the offset.")
     seconds: int = Field(description="How long the span is: a day may have 23 or 25 hours.")
-    user: Named | None = None
     key: Named | None = None
     channel: Named | None = None
     model: str | None = None
@@ -64,15 +65,21 @@ class StatisticsRow(Answer):
     items: dict[str, int]
     charge: str = Field(description="What users paid, less what was given back.")
     list_cost: str
-    own_cost: Usd
-    loss: Usd = Field(description="What nobody could be charged.")
-    margin: Usd = Field(description="charge - own_cost.")
     first_token_ms: LatencyFigures
     total_ms: LatencyFigures
 
 
-class StatisticsAnswer(Answer):
-    """Rows in order of time and group; spans without a call have none."""
+class StatisticsRow(OwnRow):
+    """The same as operators see it."""
+
+    user: Named | None = None
+    own_cost: OwnCost
+    loss: Usd = Field(description="What nobody could be charged.")
+    margin: Margin
+
+
+class StatisticsHead(Answer):
+    """What an answer says of all its rows."""
 
     currency: str
     by: str
@@ -83,35 +90,66 @@ class StatisticsAnswer(Answer):
     complete_until: str = Field(
         description="Calls that had ended and began before are all in; of later ones some may not be."
     )
+
+
+class StatisticsAnswer(StatisticsHead):
+    """Rows in order of time and group; spans without a call have none."""
+
     rows: list[StatisticsRow]
 
 
-class StatisticsQuery(BaseModel):
+class OwnStatisticsQuery(Parameters):
     """Which figures; all filters hold together. Unknown parameters are refused."""
-
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     from_: str = Field(alias="from", max_length=10, description="The first day, like 2026-03-29.")
     to: str = Field(max_length=10, description="The first day not asked for.")
     by: str = Field("day", max_length=4, description="day (at most 400) or hour (62 days).")
     zone: PlainText = Field(max_length=64, description="An IANA name: UTC, Europe/Berlin.")
     group: str = Field(
-        "", max_length=64, description="Of user, key, channel, model, status, with commas."
+        "", max_length=64, description="Of key, channel, model, status, with commas."
     )
-    user: GivenId | None = None
     key: GivenId | None = None
     channel: GivenId | None = None
     model: PlainText | None = Field(None, min_length=1, max_length=_MODEL_MAX)
     status_class: int | None = Field(None, ge=1, le=9)
+
+    def only(self) -> dict[str, int | str]:
+        """Return the filters that are set, by what they are of."""
+        given = (("user", "user"), ("key", "key"), ("channel", "channel"), ("model", "model"))
+        named = (
+            (of, getattr(self, name, None)) for of, name in (*given, ("status", "status_class"))
+        )
+        return {of: value for of, value in named if value is not None}
+
+
+class StatisticsQuery(OwnStatisticsQuery):
+    """The same over all users."""
+
+    group: str = Field(
+        "", max_length=64, description="Of user, key, channel, model, status, with commas."
+    )
+    user: GivenId | None = None
 
 
 @router.get("", response_model_exclude_unset=True)
 async def show_statistics(
     request: Request,
     asked: Annotated[StatisticsQuery, Query()],
-    _principal: Annotated[Principal, require(Scope.STATISTICS_READ)],
+    principal: Annotated[Principal, require(Scope.STATISTICS_READ)],
 ) -> StatisticsAnswer:
     """Show what calls came to, by day or hour of a named time zone."""
+    found = await figures(request, asked, asked.only())
+    # Thousands of rows must not keep the calls of this process waiting.
+    return await asyncio.to_thread(_shown, found, principal)
+
+
+async def figures(
+    request: Request,
+    asked: OwnStatisticsQuery,
+    only: Mapping[str, int | str],
+    groups: Sequence[str] = tuple(GROUPS),
+) -> Statistics:
+    """Return what calls came to of which `only` is true, grouped by no others than `groups`; Problem."""
     try:
         question = question_of(
             first=asked.from_,
@@ -119,22 +157,24 @@ async def show_statistics(
             by=asked.by,
             zone=asked.zone,
             group=asked.group,
-            only=_only(asked),
+            only=only,
+            groups=groups,
         )
         async with reading(services_of(request).engine) as connection:
-            found = await read_statistics(connection, question, now_ms())
+            return await read_statistics(connection, question, now_ms())
     except Unanswerable as error:
         raise refused(error, "query") from None
-    # Thousands of rows must not keep the calls of this process waiting.
-    return await asyncio.to_thread(_shown, found)
 
 
-def _shown(found: Statistics) -> StatisticsAnswer:
+def _shown(found: Statistics, principal: Principal) -> StatisticsAnswer:
+    rows = [_row(row, found, principal) for row in found.rows]
+    return StatisticsAnswer(**head_values(found), rows=rows)
+
+
+def head_values(found: Statistics) -> dict[str, Any]:
+    """Return the fields of StatisticsHead."""
     head = head_fields(found)
-    return StatisticsAnswer(
-        **{("from_" if name == "from" else name): value for name, value in head.items()},
-        rows=[_row(row, found) for row in found.rows],
-    )
+    return {("from_" if name == "from" else name): value for name, value in head.items()}
 
 
 def refused(error: Unanswerable, where: str) -> Problem:
@@ -142,22 +182,10 @@ def refused(error: Unanswerable, where: str) -> Problem:
     return invalid(f"{where}.{error.field}", f"{error.message[:1].upper()}{error.message[1:]}.")
 
 
-def _only(asked: StatisticsQuery) -> dict[str, int | str]:
-    given: dict[str, int | str | None] = {
-        "user": asked.user,
-        "key": asked.key,
-        "channel": asked.channel,
-        "model": asked.model,
-        "status": asked.status_class,
-    }
-    return {name: value for name, value in given.items() if value is not None}
-
-
-def _row(row: Figures, found: Statistics) -> StatisticsRow:
+def _row(row: Figures, found: Statistics, principal: Principal) -> StatisticsRow:
     numbers = row.numbers
     return StatisticsRow(
         **row_fields(row, found),
-        own_cost=numbers["own_cost"],
         loss=numbers["loss"],
-        margin=numbers["charge"] - numbers["own_cost"],
+        **principal.earnings(numbers["charge"], numbers["own_cost"]),
     )

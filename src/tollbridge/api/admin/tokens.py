@@ -21,7 +21,7 @@ from tollbridge.api.admin.fields import (
     PlainText,
 )
 from tollbridge.api.admin.paging import Page, Paging, page
-from tollbridge.api.admin.principal import Principal, require
+from tollbridge.api.admin.principal import Principal, actor_of, require
 from tollbridge.api.admin.problems import Problem, invalid, not_found
 from tollbridge.api.answers import services_of
 from tollbridge.core.clock import now_ms
@@ -34,6 +34,7 @@ from tollbridge.identity.access_tokens import (
     revoke_token,
 )
 from tollbridge.identity.scopes import Scope
+from tollbridge.people.token_acts import note_made, note_revoked
 from tollbridge.storage.unit_of_work import reading, writing
 
 router = APIRouter(prefix="/tokens", tags=["tokens"])
@@ -115,7 +116,8 @@ async def make_token(
             expires_ms=body.expires_at,
         )
         made = await find_token(connection, token_id)
-    assert made is not None
+        assert made is not None
+        await note_made(connection, actor_of(request, principal), made, at_ms)
     return MadeToken(**_fields(made), token=token)
 
 
@@ -131,7 +133,10 @@ async def revoke(
         found = await find_token(connection, token_id)
         if found is None or not (principal.is_admin or found.user_id == principal.user_id):
             raise not_found("such token")
-        if not await revoke_token(connection, token_id, now_ms()):
+        at_ms = now_ms()
+        if await revoke_token(connection, token_id, at_ms):
+            await note_revoked(connection, actor_of(request, principal), found, at_ms)
+        else:
             await connection.rollback()
     # Other processes hear of it within a second; this one need not wait.
     services.access_tokens.clear()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from tollbridge.core.language import N_
+
 
 class Surface(StrEnum):
     """The protocol that the client speaks."""
@@ -123,9 +125,9 @@ def _row(status: int, code: str, text: str, fix: str, retry_after_s: int = 0) ->
 
 _NOT_FOUND = Native("not_found", "not_found_error", "NOT_FOUND")
 _UNPRICED = Native("api_error", "api_error", "FAILED_PRECONDITION")
-_TOP_UP = "Top up the wallet, or ask for less."
-_LATER = "Retry with backoff; the status page shows known incidents."
-_SPEAK_KEY = "Copy the key again, without spaces, and send it as Authorization: Bearer …."
+_TOP_UP = N_("Top up the wallet, or ask for less.")
+_LATER = N_("Retry with backoff; the status page shows known incidents.")
+_SPEAK_KEY = N_("Copy the key again, without spaces, and send it as Authorization: Bearer ….")
 
 CATALOGUE: Mapping[Kind, Row] = MappingProxyType(
     {
@@ -140,64 +142,64 @@ CATALOGUE: Mapping[Kind, Row] = MappingProxyType(
             401,
             "api_key_expired",
             "The API key has expired.",
-            "Create a new key, or give this one a later expiry, in the console.",
+            N_("Create a new key, or give this one a later expiry, in the console."),
         ),
         Kind.KEY_DISABLED: _row(
             403,
             "key_disabled",
             "The API key is disabled.",
-            "Enable the key in the console, or use another one.",
+            N_("Enable the key in the console, or use another one."),
         ),
         Kind.USER_SUSPENDED: _row(
-            403, "account_suspended", "This account is suspended.", "Contact support."
+            403, "account_suspended", "This account is suspended.", N_("Contact support.")
         ),
         Kind.ROLE_FORBIDDEN: _row(
             403,
             "forbidden",
             "This account may not do that.",
-            "Ask an administrator for the right.",
+            N_("Ask an administrator for the right."),
         ),
         Kind.IP_DENIED: _row(
             403,
             "ip_not_allowed",
             "The key ending in {key_last6} may not be used from this network address.",
-            "Add the address to the key's list in the console.",
+            N_("Add the address to the key's list in the console."),
         ),
         Kind.VERIFICATION_REQUIRED: _row(
             403,
             "verification_required",
             "Telegram verification required.",
-            "Bind your Telegram account under Profile in the console.",
+            N_("Bind your Telegram account under Profile in the console."),
         ),
         Kind.CLIENT_NOT_ALLOWED: _row(
             403,
             "client_not_allowed",
             "This channel does not accept this client.",
-            "Use a client that the channel allows, or a key of another channel.",
+            N_("Use a client that the channel allows, or a key of another channel."),
         ),
         Kind.CHANNEL_DISABLED: _row(
             403,
             "channel_disabled",
             "The channel of this key is disabled.",
-            "Choose another channel for the key.",
+            N_("Choose another channel for the key."),
         ),
         Kind.SURFACE_NOT_ALLOWED: _row(
             403,
             "surface_not_allowed",
             "The channel of this key does not serve this protocol.",
-            "Use the endpoint that the channel serves, or a key of another channel.",
+            N_("Use the endpoint that the channel serves, or a key of another channel."),
         ),
         Kind.PIN_FORBIDDEN: _row(
             403,
             "pin_forbidden",
             "The key ending in {key_last6} may not choose a channel by itself.",
-            "Remove the channel from the key or the header, or ask for the right.",
+            N_("Remove the channel from the key or the header, or ask for the right."),
         ),
         Kind.PIN_BAD_ID: _row(
             400,
             "pin_bad_id",
             "The channel that the call asks for does not exist.",
-            "Check the channel's name after the key or in X-Tollbridge-Channel.",
+            N_("Check the channel's name after the key or in X-Tollbridge-Channel."),
         ),
         Kind.BALANCE_INSUFFICIENT: _row(
             402, "insufficient_quota", "The balance does not cover this call.", _TOP_UP
@@ -206,38 +208,38 @@ CATALOGUE: Mapping[Kind, Row] = MappingProxyType(
             402,
             "key_limit_reached",
             "The API key has reached its spending limit.",
-            "Raise the key's limit in the console, or use another key.",
+            N_("Raise the key's limit in the console, or use another key."),
         ),
         Kind.BUDGET_REACHED: _row(
             402,
             "budget_reached",
             "The budget for this period is used up.",
-            "Raise the budget in the console, or wait for the next period.",
+            N_("Raise the budget in the console, or wait for the next period."),
         ),
         Kind.MODEL_UNKNOWN: _row(
             404,
             "model_not_found",
             "The model {model} does not exist here. Names are exact and case-sensitive.",
-            "List the models with GET /v1/models and use the exact name.",
+            N_("List the models with GET /v1/models and use the exact name."),
         ),
         Kind.MODEL_NOT_ALLOWED: _row(
             403,
             "model_not_allowed",
             "The key ending in {key_last6} may not use the model {model}.",
-            "Allow the model for the key in the console, or use another key.",
+            N_("Allow the model for the key in the console, or use another key."),
         ),
         Kind.IMAGES_NOT_ENABLED: _row(
             403,
             "images_not_enabled",
             "Image generation is not enabled for this group",
-            "Use a key of a channel that has image generation.",
+            N_("Use a key of a channel that has image generation."),
         ),
         Kind.MODEL_UNPRICED: Row(
             503,
             _UNPRICED,
             "model_price_error",
             "The model {model} has no price yet and cannot be sold.",
-            "Choose another model, or tell support.",
+            N_("Choose another model, or tell support."),
         ),
         Kind.NO_ACCOUNT: _row(
             503, "no_available_account", "No available accounts", _LATER, retry_after_s=10
@@ -246,7 +248,7 @@ CATALOGUE: Mapping[Kind, Row] = MappingProxyType(
             429,
             "rate_limit_exceeded",
             "Too many requests for this key; slow down and try again.",
-            "Wait as long as Retry-After says, and send fewer calls at once.",
+            N_("Wait as long as Retry-After says, and send fewer calls at once."),
             retry_after_s=5,
         ),
         Kind.PROVIDER_RATE_LIMITED: _row(
@@ -263,53 +265,53 @@ CATALOGUE: Mapping[Kind, Row] = MappingProxyType(
             504,
             "timeout",
             "The model did not answer in time.",
-            "Shorten the prompt, stream the answer, or use a faster model.",
+            N_("Shorten the prompt, stream the answer, or use a faster model."),
             retry_after_s=2,
         ),
         Kind.UPSTREAM_BAD_REQUEST: _row(
             400,
             "invalid_request_error",
             "The provider refused the request as invalid.",
-            "Check the request against the provider's documentation.",
+            N_("Check the request against the provider's documentation."),
         ),
         Kind.INVALID_REQUEST: _row(
             400,
             "invalid_request_error",
             "The request is invalid.",
-            "Check the fields that the message names.",
+            N_("Check the fields that the message names."),
         ),
         Kind.CONTEXT_TOO_LONG: _row(
             400,
             "context_length_exceeded",
             "The input is longer than the context window of the model.",
-            "Shorten the messages, or use a model with a larger context window.",
+            N_("Shorten the messages, or use a model with a larger context window."),
         ),
         Kind.BODY_TOO_LARGE: _row(
             413,
             "request_too_large",
             "The request body is too large.",
-            "Send fewer or smaller attachments.",
+            N_("Send fewer or smaller attachments."),
         ),
         Kind.NOT_FOUND: Row(
             404,
             _NOT_FOUND,
             "not_found",
             "Invalid URL ({method} {path})",
-            "Check the base URL: a missing or doubled /v1 is the usual cause.",
+            N_("Check the base URL: a missing or doubled /v1 is the usual cause."),
         ),
         Kind.METHOD_NOT_ALLOWED: Row(
             405,
             _NOT_FOUND,
             "not_found",
             "Invalid URL ({method} {path})",
-            "Check the method: generating calls are POST, lists are GET.",
+            N_("Check the method: generating calls are POST, lists are GET."),
         ),
         # Whether to pay for another try of a half-delivered answer is the client's decision.
         Kind.STREAM_BROKEN: _row(
             502,
             "stream_broken",
             "The stream broke before the answer was complete.",
-            "Send the call again if you still need the whole answer.",
+            N_("Send the call again if you still need the whole answer."),
         ),
         Kind.DRAINING: _row(
             503,
@@ -325,7 +327,7 @@ CATALOGUE: Mapping[Kind, Row] = MappingProxyType(
             500,
             "server_error",
             "The server had an error while handling the request.",
-            "Retry once; if it persists, contact support with the trace id.",
+            N_("Retry once; if it persists, contact support with the trace id."),
             retry_after_s=1,
         ),
     }

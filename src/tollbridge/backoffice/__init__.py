@@ -1,0 +1,1 @@
+"""Pages of operators; one page a file."""

@@ -1,0 +1,1 @@
+"""Pages of users and of visitors; one page a file."""

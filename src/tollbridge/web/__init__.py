@@ -1,0 +1,1 @@
+"""What the pages of the console and of the back office share; knows no page."""
