@@ -146,6 +146,11 @@ async def pay_for_a_call(gateway: Gateway, secret: str) -> None:
     call = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}]}
     headers = {"authorization": f"Bearer {secret}"}
     async with httpx2.AsyncClient(base_url=gateway.url, trust_env=False, timeout=30) as client:
+        # What is set up takes effect within a second, not at once.
+        for _ in range(100):
+            if MODEL in (await client.get("/v1/models", headers=headers)).text:
+                break
+            await asyncio.sleep(0.05)
         answer = await client.post("/v1/chat/completions", json=call, headers=headers)
     assert answer.status_code == 200, answer.text
     gateway.wait_settled()

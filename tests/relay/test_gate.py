@@ -308,7 +308,8 @@ def test_an_unknown_model_is_refused_with_the_nearest_names_that_the_key_can_see
         channel(models=["gpt-test", "gpt-tent", "claude"]),
         channel(2, "hidden", models=["gpt-tesT"], groups=frozenset({"vip"})),
     )
-    error = refused(key(channel_id=None), *catalogue, name="gpt-tset")
+    models = tuple(model(name) for name in ("gpt-test", "gpt-tent", "claude", "gpt-tesT"))
+    error = refused(key(channel_id=None), *catalogue, name="gpt-tset", models=models)
     assert error.kind is Kind.MODEL_UNKNOWN
     assert set(error.facts["nearest"].split(", ")) == {"gpt-test", "gpt-tent"}
     assert "fixed_channel" not in error.facts
@@ -321,8 +322,13 @@ def test_a_bound_key_hears_that_its_channel_is_the_reason():
     assert error.facts["fixed_channel"] == "yes"
 
 
-def test_a_model_that_a_channel_lists_but_nobody_described_is_unknown():
-    assert refused(key(), channel(models=["ghost"]), name="ghost").kind is Kind.MODEL_UNKNOWN
+@pytest.mark.parametrize("asked_for", ["ghost", "gost", "fre"])
+def test_a_model_that_nobody_described_or_priced_is_unknown_and_suggested_to_nobody(asked_for):
+    models = (model(), model("free", price=None))
+    listing = channel(models=["ghost", "free"])
+    error = refused(key(), listing, name=asked_for, models=models)
+    assert error.kind is Kind.MODEL_UNKNOWN
+    assert error.facts["nearest"] == ""
 
 
 def test_an_auto_key_whose_group_sees_no_channel_finds_no_model():
