@@ -249,6 +249,8 @@ async def test_the_death_of_the_writer_is_told_once(path):
     node.connection.doomed = True
     with pytest.raises(DatabaseDown):
         await soon(ask(node, "a"))
+    while not node.reasons:
+        await asyncio.sleep(0.01)
     await asyncio.sleep(0.6)
     assert node.reasons == ["the writer thread died of SystemExit"]
     node.connection.close()

@@ -126,8 +126,8 @@ def test_the_sdk_obeys_the_advice(till, model, script, kind, status, calls):
 
 def test_the_sdk_gives_up_waiting(till, key):
     """A client that leaves is let go; what the vendor still answers is charged."""
-    with make(till, key, timeout=0.3) as client, pytest.raises(APITimeoutError):
-        client.chat.completions.create(**ASK, **fake(delay_ms=800, tag=f"slow {key}"))
+    with make(till, key, timeout=0.6) as client, pytest.raises(APITimeoutError):
+        client.chat.completions.create(**ASK, **fake(delay_ms=2_000, tag=f"slow {key}"))
     row = wait_for_row(till)
     assert (row["end_state"], row["status"]) == ("complete", 499)
     assert "client_disconnected" in row["flags"]
@@ -136,9 +136,9 @@ def test_the_sdk_gives_up_waiting(till, key):
 
 async def test_the_async_client_gives_up_waiting(till, key):
     """A vendor that stops its bill is stopped; one that would bill on is read to the end."""
-    async with make_async(till, key, timeout=0.3) as client:
+    async with make_async(till, key, timeout=0.6) as client:
         with pytest.raises(APITimeoutError):
-            await client.chat.completions.create(**ASK, stream=True, **fake(delay_ms=800))
+            await client.chat.completions.create(**ASK, stream=True, **fake(delay_ms=2_000))
     row = await asyncio.to_thread(wait_for_row, till)
     stopped = key == NATIVE
     assert (row["end_state"], row["status"]) == ("client_gone" if stopped else "complete", 499)

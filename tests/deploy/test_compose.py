@@ -67,7 +67,7 @@ async def test_a_call_comes_back_with_its_cost(running, fake, client):
 
 
 async def test_the_first_event_comes_while_the_last_is_not_made_yet(running, fake, client):
-    body = chat(stream=True, fake={"tokens": 20, "event_delay_ms": 50})
+    body = chat(stream=True, fake={"tokens": 20, "event_delay_ms": 150})
     async with client.stream("POST", "/v1/chat/completions", json=body) as reply:
         assert reply.headers["content-type"].startswith("text/event-stream")
         pieces, seen = reply.aiter_raw(), b""

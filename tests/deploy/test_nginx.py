@@ -83,7 +83,7 @@ async def test_calls_and_streams_pass_and_a_dead_gateway_is_passed_over(tmp_path
             replies = [await client.post("/v1/chat/completions", json=chat()) for _ in range(6)]
             assert [reply.status_code for reply in replies] == [200] * 6
             assert len(fake.books.calls) == 6
-            body = chat(stream=True, fake={"tokens": 20, "event_delay_ms": 50})
+            body = chat(stream=True, fake={"tokens": 20, "event_delay_ms": 150})
             async with client.stream("POST", "/v1/chat/completions", json=body) as reply:
                 pieces, seen = reply.aiter_raw(), b""
                 while b'"content":"' not in seen:

@@ -68,7 +68,7 @@ async def test_s0_privacy_a_legacy_completion_leaves_no_trace(aviary: Aviary, st
 @pytest.mark.parametrize("stream", STREAM)
 async def test_s0_privacy_a_call_that_runs_leaves_no_trace(aviary: Aviary, stream: bool):
     canary = aviary.canary()
-    fake = {"text": f"{canary} " * 60, "event_delay_ms": 25} if stream else {"delay_ms": 1_500}
+    fake = {"text": f"{canary} " * 60, "event_delay_ms": 50} if stream else {"delay_ms": 3_000}
     calling = asyncio.create_task(aviary.call(prompt(canary, stream=stream, fake=fake)))
     async with asyncio.timeout(20):
         while not aviary.gateway.rows("SELECT 1 FROM hold"):

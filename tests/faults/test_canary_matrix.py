@@ -67,9 +67,9 @@ PROFILES = ("strict", "legacy", "status402", "plain")
 SAMPLE = 60
 KEYS = {name: f"sk-{name:-<40}" for name in ("profile", "main")}
 ENVIRON = {
-    "TOLLBRIDGE_FIRST_BYTE_TIMEOUT_S": "0.5",
-    "TOLLBRIDGE_IDLE_TIMEOUT_S": "0.5",
-    "TOLLBRIDGE_FINISH_SILENCE_S": "0.3",
+    "TOLLBRIDGE_FIRST_BYTE_TIMEOUT_S": "1.2",
+    "TOLLBRIDGE_IDLE_TIMEOUT_S": "1.2",
+    "TOLLBRIDGE_FINISH_SILENCE_S": "0.8",
 }
 HEALTHY = Fault(
     name="none", what="Nothing is wrong.", make=Script(lambda _wire: {}), outcomes=(), heard=None

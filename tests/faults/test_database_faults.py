@@ -33,7 +33,7 @@ async def sent_and_held(scene) -> None:
 
 
 async def test_a_database_that_is_gone_for_a_while_at_the_end_only_delays_the_end(scene):
-    fake = {"tokens": 3, "prompt_tokens": 8, "event_delay_ms": 300}
+    fake = {"tokens": 3, "prompt_tokens": 8, "event_delay_ms": 500}
     wire = await scene.open(stream=True, fake=fake)
     await wire.until(b"Hello")
     async with locked(scene.database) as lock:
@@ -50,7 +50,7 @@ async def test_a_database_that_is_gone_for_a_while_at_the_end_only_delays_the_en
 
 
 async def test_a_database_that_stays_away_breaks_the_stream_and_the_settle_is_booked_later(scene):
-    fake = {"tokens": 3, "prompt_tokens": 8, "event_delay_ms": 300}
+    fake = {"tokens": 3, "prompt_tokens": 8, "event_delay_ms": 500}
     wire = await scene.open(stream=True, fake=fake)
     await wire.until(b"Hello")
     async with locked(scene.database) as lock:
@@ -68,7 +68,7 @@ async def test_a_database_that_stays_away_breaks_the_stream_and_the_settle_is_bo
 
 
 async def test_a_whole_answer_that_cannot_be_booked_is_withheld_and_costs_nothing(scene):
-    call = asyncio.create_task(scene.post(fake={"tokens": 3, "delay_ms": 1000}))
+    call = asyncio.create_task(scene.post(fake={"tokens": 3, "delay_ms": 1500}))
     await sent_and_held(scene)
     async with locked(scene.database) as lock:
         answer = await call
@@ -84,7 +84,7 @@ async def test_a_whole_answer_that_cannot_be_booked_is_withheld_and_costs_nothin
 
 
 async def test_a_whole_answer_waits_for_a_database_that_comes_back(scene):
-    call = asyncio.create_task(scene.post(fake={"tokens": 3, "prompt_tokens": 8, "delay_ms": 700}))
+    call = asyncio.create_task(scene.post(fake={"tokens": 3, "prompt_tokens": 8, "delay_ms": 1500}))
     await sent_and_held(scene)
     async with locked(scene.database) as lock:
         await scene.seen(("vendor-main", "done"))

@@ -7,7 +7,7 @@ import pytest
 from tests.faults.stage import COMPATIBLE, MAIN, PAIR, price
 from tollbridge.demo.fake_books import AccountScript
 
-ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "1.5", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # All count the role event. The greeting is "Hello! I am gpt-test, or rather …", a word a token.

@@ -9,7 +9,7 @@ from tests.faults.stage import LIMITED, PAIR, POOR, price
 from tollbridge.demo.fake_books import AccountScript
 from tollbridge.demo.fake_reply import recording
 
-ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "1.5", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 both = pytest.mark.parametrize("stream", [False, True], ids=["unary", "stream"])
 JSON = {"content-type": "application/json"}

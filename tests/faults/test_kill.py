@@ -155,7 +155,7 @@ async def test_nothing_is_shown_before_it_is_in_the_books(tmp_path):
     async with running(tmp_path, credit=CREDIT) as (gateway, fake), many(gateway) as client:
         # What the wallet has is known then, so that new calls go to the vendor at once.
         paid = (await call(client, KINDS[0])).ask.full_price()
-        early = prepared(Ask(fields=STREAM, script={**PROMPT, "tokens": 60, "event_delay_ms": 10}))
+        early = prepared(Ask(fields=STREAM, script={**PROMPT, "tokens": 60, "event_delay_ms": 30}))
         late = [prepared(ask) for ask in (KINDS[0], KINDS[3], KINDS[4], KINDS[9])]
         making = [asyncio.ensure_future(make(client, early))]
         await until(lambda: gateway.rows("SELECT 1 FROM hold WHERE covered > 0"), "a checkpoint")
@@ -182,7 +182,7 @@ async def test_nothing_is_shown_before_it_is_in_the_books(tmp_path):
 LAST_CALLS = (
     Ask(script={**PROMPT, "tokens": 30, "delay_ms": 700}),
     Ask(fields={"n": 4}, script={**PROMPT, "tokens": 30, "delay_ms": 700}),
-    Ask(fields=STREAM, script={**PROMPT, "tokens": 40, "events": 20, "event_delay_ms": 50}),
+    Ask(fields=STREAM, script={**PROMPT, "tokens": 40, "events": 20, "event_delay_ms": 100}),
     Ask(fields=STREAM, script={**PROMPT, "tokens": 10, "delay_ms": 500, "event_delay_ms": 30}),
     Ask(fields={**STREAM, "n": 4}, script={**PROMPT, "tokens": 10, "event_delay_ms": 25}),
     Ask(fields=STREAM, script={**PROMPT, "tokens": 10, "silent_after_finish_ms": 800}),

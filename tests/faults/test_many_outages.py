@@ -77,7 +77,7 @@ async def test_streams_end_and_charge_right_after_a_database_that_was_briefly_aw
     town, judge, immediate
 ):
     calls = [
-        begin(town, sold, stream(tokens=60, events=20, event_delay_ms=40), number)
+        begin(town, sold, stream(tokens=60, events=20, event_delay_ms=120), number)
         for number in range(3)
         for sold in SOLD
     ]
@@ -99,9 +99,9 @@ async def test_streams_end_and_charge_right_after_a_database_that_was_briefly_aw
 
 
 async def test_without_a_database_calls_are_refused_and_what_is_owed_waits_in_memory(town, judge):
-    one = stream(tokens=60, events=20, event_delay_ms=40)
+    one = stream(tokens=60, events=20, event_delay_ms=120)
     streams = [begin(town, RICH, one, number) for number in range(3)]
-    unary = [begin(town, GUARDED, ask(tokens=30, delay_ms=1_000), number) for number in range(3)]
+    unary = [begin(town, GUARDED, ask(tokens=30, delay_ms=2_500), number) for number in range(3)]
     await held(town, 3)
     await town.until(lambda: _all_held(town, 6), "six holds")
     async with town.database_lock:
@@ -208,10 +208,10 @@ async def test_a_gateway_that_was_dead_for_the_others_corrects_its_calls(town, j
     member = town.members[0]
     before = await town.count("SELECT count(*) FROM usage WHERE end_state = 'reclaimed'")
     calls = [
-        begin(town, sold, stream(tokens=300, events=30, event_delay_ms=50))
+        begin(town, sold, stream(tokens=300, events=30, event_delay_ms=100))
         for sold in (RICH, RICH, GUARDED)
     ]
-    calls.append(begin(town, GUARDED, ask(tokens=40, delay_ms=1_500)))
+    calls.append(begin(town, GUARDED, ask(tokens=40, delay_ms=3_000)))
     await held(town, 3)
     await town.until(lambda: _all_held(town, 4), "four holds")
     if how == "stopped":

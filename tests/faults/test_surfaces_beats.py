@@ -15,7 +15,7 @@ from tests.services.sdk_calls import CALLS
 ENVIRON = {"HEARTBEAT_S": "0.2"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 # Before the first byte, and again in the middle of the text, whatever the protocol.
-SLOW = {"delay_ms": 700, "pause_after": 5, "pause_ms": 700}
+SLOW = {"delay_ms": 1_000, "pause_after": 5, "pause_ms": 1_000}
 SIX = {"tokens": 6, "prompt_tokens": 50, "cached_tokens": 20}
 BEATS = {
     "chat": b": keepalive\n\n",
@@ -56,7 +56,7 @@ async def test_the_beat_is_the_surfaces_own_and_takes_nothing_away(bazaar, platf
             told = bazaar.told(answer)
             assert (told.finish, told.usage) == ("stop", (50, 6, 20))
             start, beat = b"[" if surface == "array" else b"", BEATS[surface]
-            # The silence before the first byte is three beats long.
+            # The silence before the first byte is four beats long.
             assert answer.body.startswith(start + beat * 2), answer.body[:200]
             after = answer.body.partition(b"Hello!")[2]
             again = {"gemini": b"\n\r\n\r\n", "array": b"}\n\n"}.get(surface, beat)
@@ -68,7 +68,7 @@ async def test_the_beat_is_the_surfaces_own_and_takes_nothing_away(bazaar, platf
 @pytest.mark.parametrize("platform", PLATFORMS)
 async def test_a_failure_after_beats_is_told_in_band(bazaar, platform):
     bazaar.at("chat", platform)
-    bazaar.script(status=500, delay_ms=300)
+    bazaar.script(status=500, delay_ms=900)
     calls = [asked(surface, bazaar.model, stream=True) for surface in SURFACES]
     answers = await asyncio.gather(*[bazaar.send(*call) for call in calls])
     for surface, answer in zip(SURFACES, answers, strict=True):

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.bazaar import BEFORE_TEXT, EVERYWHERE, PLATFORMS, SURFACES, asked, case
 from tests.faults.stage import price
 
-ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "8", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 LONG = {"tokens": 9, "prompt_tokens": 50, "cached_tokens": 20}
 # "Hello! I am" are eleven bytes: three tokens.

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.bazaar import EVERYWHERE, PLATFORMS, SURFACES, case, spoken
 from tests.faults.stage import price
 
-ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "8", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 SIX = {"tokens": 6, "prompt_tokens": 50, "cached_tokens": 20}
 

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.bazaar import BEFORE_TEXT, EVERYWHERE
 from tests.faults.stage import price, wait
 
-ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "8", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
 pytestmark = [
     pytest.mark.asyncio(loop_scope="session"),
     EVERYWHERE,
@@ -16,7 +16,7 @@ SIX = {"tokens": 6, "prompt_tokens": 50, "cached_tokens": 20}
 
 def pause(bazaar):
     """How long the vendor waits, in ms: one that stops must hear of the client before it goes on."""
-    return 600 if bazaar.stops else 250
+    return 1_200 if bazaar.stops else 500
 
 
 async def received(bazaar):
@@ -76,7 +76,7 @@ async def test_left_in_the_middle(bazaar, surface, platform):
 
 async def test_left_a_whole_answer_that_is_drained(bazaar, surface, platform):
     bazaar.at(surface, platform)
-    bazaar.script("first", **SIX, delay_ms=150)
+    bazaar.script("first", **SIX, delay_ms=700)
     wire = await bazaar.dial(stream=False)
     await received(bazaar)
     wire.leave()

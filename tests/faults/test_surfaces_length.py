@@ -13,7 +13,7 @@ import pytest
 from tests.faults.bazaar import EVERYWHERE, KEYS, POOR, asked, case
 from tests.faults.stage import price, wait
 
-ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "8", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 QUESTION = [{"role": "user", "content": "hello"}]
 # The field of each protocol that bounds the output, by the way to it.

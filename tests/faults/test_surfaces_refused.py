@@ -15,7 +15,7 @@ from tests.faults.till import refused
 from tollbridge.core.errors import ApiError, Kind, Profile, Surface, render
 from tollbridge.demo.fake_reply import recording
 
-ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "0.7", "IDLE_TIMEOUT_S": "0.7", "FINISH_SILENCE_S": "0.3"}
+ENVIRON = {"FIRST_BYTE_TIMEOUT_S": "8", "IDLE_TIMEOUT_S": "1.5", "FINISH_SILENCE_S": "0.8"}
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 PAGE = b"<html><body><h1>Bad Gateway</h1><p>edge-7.vendor.example</p></body></html>"
 SECRETS = "see https://api.vendor.example/docs for org-abc123def with sk-secret0123456789"

@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.parametrize("platform", PLATFORMS),
 ]
 QUESTION = [{"role": "user", "content": "hello"}]
-MODES = {"after content": {}, "after beats": {"delay_ms": 300, "status": 500}}
+MODES = {"after content": {}, "after beats": {"delay_ms": 900, "status": 500}}
 modes = pytest.mark.parametrize("mode", MODES)
 
 

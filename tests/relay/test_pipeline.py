@@ -250,7 +250,7 @@ async def test_a_client_that_leaves_before_the_first_byte_of_a_stream(floor):
 
 
 async def test_a_unary_call_is_drained_for_a_client_that_left(floor):
-    client = floor.call(chat(fake={**FAKE, "delay_ms": 50}))
+    client = floor.call(chat(fake={**FAKE, "delay_ms": 200}))
     await until(lambda: floor.vendor.books.calls)
     client.leave()
     await asyncio.wait_for(client.task, PATIENCE_S)
@@ -271,7 +271,7 @@ async def test_a_unary_call_is_not_drained_for_ever():
 
 async def test_a_stream_is_drained_where_the_provider_bills_on(floor):
     floor.world.snapshot = floor.catalogue(stops_on_abort=False)
-    client = floor.call(chat(stream=True, fake={**FAKE, "event_delay_ms": 5}))
+    client = floor.call(chat(stream=True, fake={**FAKE, "event_delay_ms": 20}))
     await until(lambda: client.sent)
     client.leave()
     await asyncio.wait_for(client.task, PATIENCE_S)

@@ -101,10 +101,10 @@ async def test_an_upstream_that_falls_silent_after_the_finish_is_ended_for_it():
 
 
 async def test_the_silence_is_counted_anew_from_each_sign_of_life():
-    async with Scene(finish_silence_s=0.05) as scene:
+    async with Scene(finish_silence_s=0.8) as scene:
         scene.begin(said("one"), FINISH)
         for _ in range(8):
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.2)
             assert not scene.pump.ended.done()
             scene.feed(COMMENT)
         await soon(scene.pump.ended)
