@@ -1,6 +1,6 @@
 """Owns walking a page with the keyboard alone. Wherever the focus is, a person must be able to see it."""
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 _MOST = 120
 _LOST = """() => {
@@ -22,6 +22,11 @@ def at(page: Page, selector: str) -> bool:
     """Tell whether the focus is on what the selector names."""
     found: bool = page.evaluate("one => !!document.activeElement?.matches(one)", selector)
     return found
+
+
+def must_come_to(page: Page, selector: str) -> None:
+    """Fail unless the focus is there, now or soon: a loaded page takes it a moment later."""
+    expect(page.locator(f":focus:is({selector})")).to_have_count(1)
 
 
 def within(page: Page, selector: str) -> bool:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.crowd import CUSTOMER, Crowd
-from tests.browser.keys import at, follow, tab_to, type_into, within
+from tests.browser.keys import at, follow, must_come_to, tab_to, type_into, within
 from tests.browser.layout import axe_faults, layout_faults
 from tests.browser.people import PASSWORD, Look, session_of, somebody
 from tests.browser.stage import Stage
@@ -34,7 +34,7 @@ def console(
 
 def test_from_the_door_to_a_key(page: Page) -> None:
     page.goto("/sign-in")
-    assert at(page, "input[name=email]")
+    must_come_to(page, "input[name=email]")
     page.keyboard.type(CUSTOMER)
     type_into(page, "input[name=password]", PASSWORD)
     page.keyboard.press("Enter")
@@ -45,7 +45,7 @@ def test_from_the_door_to_a_key(page: Page) -> None:
     type_into(page, "input[name=name]", name)
     tab_to(page, "input[name=channel]:checked")
     page.keyboard.press("ArrowDown")
-    assert at(page, "input[name=channel]:checked:not([value=auto])")
+    must_come_to(page, "input[name=channel]:checked:not([value=auto])")
     type_into(page, "input[name=limit]", "2.50")
     tab_to(page, "details > summary")
     page.keyboard.press("Enter")
@@ -103,7 +103,7 @@ def test_a_dialog_keeps_the_focus_and_gives_it_back(console: Page) -> None:
         assert within(console, "dialog#ask-disable") or at(console, "body")
     console.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    assert at(console, button)
+    must_come_to(console, button)
 
 
 def test_a_dialog_is_answered(console: Page) -> None:
