@@ -163,6 +163,20 @@ async def test_writing_waits_for_a_slow_peer_until_it_is_gone():
         await pouring
 
 
+async def test_a_writer_that_never_waits_learns_that_its_peer_is_gone():
+    async with paired() as (socket, client):
+        # Nothing is read, so only a write can tell; and the writer leaves the loop no turn to do so.
+        assert socket._transport is not None
+        socket._transport.pause_reading()
+        client.transport.abort()
+        await client.wait_closed()
+        for _ in range(1_000):
+            if socket.over:
+                break
+            await socket.send(Message(b"x"))
+        assert socket.over
+
+
 async def test_a_shutdown_asks_the_owner_or_closes():
     async with paired() as (socket, client):
         asked = []

@@ -41,7 +41,9 @@ async def notices(server: AsyncEngine) -> AsyncIterator[Notices]:
     yield listening
     await listening.stop()
     await listening.stop()
-    assert await listeners(server) == []
+    # The server ends a session in its own time; the suite's time limit ends the wait.
+    while await listeners(server):
+        await asyncio.sleep(0.01)
 
 
 async def listeners(engine: AsyncEngine) -> list[int]:

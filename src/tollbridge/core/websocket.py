@@ -110,6 +110,9 @@ class Socket(asyncio.Protocol):
         else:
             self._frames.send_binary(message.data)
         self._flush()
+        if self._transport is not None and self._transport.is_closing():
+            # The write found nobody. Told now: a writer that never waits gives the loop no turn.
+            self._finish()
 
     def ping(self) -> None:
         """Ask for a sign of life."""
