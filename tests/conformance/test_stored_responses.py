@@ -127,7 +127,8 @@ def rows(shop: Shop) -> int:
 @pytest.mark.parametrize("how", [make, streamed], ids=["unary", "stream"])
 def test_a_conversation_goes_on_at_the_account_that_has_it(shop, ann, how):
     homes = set()
-    for _ in range(MANY):
+    # So many that all begin at one account once in eight millions.
+    for _ in range(24):
         previous = how(ann)
         home = last(shop).secret
         homes.add(home)

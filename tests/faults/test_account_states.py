@@ -202,7 +202,8 @@ async def test_a_killed_gateway_keeps_the_limit_and_forgets_the_breaker(pair, ap
     before = asked(books, "limited"), asked(books, "failing")
     assert await called(one.port, "limited") == 503
     assert asked(books, "limited") == before[0]
-    for _ in range(4):
+    # Half of all sessions are its own: that none of so many is happens once in sixteen million.
+    for _ in range(24):
         assert await called(one.port, "failing") == 200
     assert asked(books, "failing") > before[1]
     shown = await named(api, one, "limited")
@@ -227,7 +228,7 @@ async def test_a_killed_gateway_on_sqlite_does_so_too(tmp_path):
         fake.books.accounts.clear()
         fake.books.calls.clear()
         assert await called(gateway.port, "limited") == 503
-        for _ in range(4):
+        for _ in range(24):
             assert await called(gateway.port, "failing") == 200
         assert asked(fake.books, "failing") > 0 == asked(fake.books, "limited")
         async with asyncio.timeout(20):
