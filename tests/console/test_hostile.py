@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select
 
-from tests.services.hostile import CANARY, declared, furnished, harm_in
+from tests.services.hostile import CANARY, declared, furnished, harm_in, shown_harmlessly
 from tests.services.pages import House
 from tollbridge.storage.metadata import metadata
 from tollbridge.storage.people_tables import audit_log, external_identities, sessions
@@ -33,24 +33,15 @@ async def test_no_name_is_ever_more_than_text(house: House) -> None:
     shown = 0
     for who in (None, world.user, world.admin):
         async with house.browser(who) as browser:
-            for path in PATHS:
-                answer = await browser.get(world.path(path))
-                if answer.headers.get("content-type", "").startswith("text/html"):
-                    assert harm_in(answer.text) == [], path
-                    shown += "&#39;&gt;&lt;/title&gt;" in answer.text
+            shown += await shown_harmlessly(browser, world, PATHS)
     assert shown > 50
 
 
 async def test_parts_of_pages_escape_as_whole_ones_do(house: House) -> None:
     world = await furnished(house)
-    shown = 0
     async with house.browser(world.user) as browser:
         browser.headers["hx-request"] = "true"
-        for path in PATHS:
-            answer = await browser.get(world.path(path))
-            if answer.headers.get("content-type", "").startswith("text/html"):
-                assert harm_in(answer.text) == [], path
-                shown += "&#39;&gt;&lt;/title&gt;" in answer.text
+        shown = await shown_harmlessly(browser, world, PATHS)
     assert shown > 10
 
 

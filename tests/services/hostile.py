@@ -1,11 +1,13 @@
 """Owns a site whose every name was chosen by somebody who means harm, and the paths of all its pages."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from httpx2 import AsyncClient
 from sqlalchemy import insert, select, update
 
 from tests.console.calls import Till
@@ -196,3 +198,14 @@ def harm_in(page: str) -> list[str]:
     seen.feed(page)
     raw = [f"raw: {part}" for part in ("<img src=x", "<script>", "<!-- c7") if part in page]
     return seen.harm + raw
+
+
+async def shown_harmlessly(browser: AsyncClient, world: World, paths: Iterable[str]) -> int:
+    """Open all of these; return how many pages show the canary. None may do more than show it."""
+    shown = 0
+    for path in paths:
+        answer = await browser.get(world.path(path))
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            assert harm_in(answer.text) == [], path
+            shown += "&#39;&gt;&lt;/title&gt;" in answer.text
+    return shown

@@ -15,7 +15,7 @@ from tollbridge.api.admin.fields import TID_PATTERN
 from tollbridge.api.answers import answer, services_of
 from tollbridge.api.caller import Caller
 from tollbridge.api.database import asking
-from tollbridge.billing.receipt_fields import time_text
+from tollbridge.billing.receipt_fields import call_fields
 from tollbridge.billing.usage_page import UnknownName, UsageLine, UsagePage, read_page
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.core.money import format_usd
@@ -69,21 +69,7 @@ def page_fields(page: UsagePage) -> dict[str, Any]:
 def _line_fields(one: UsageLine) -> dict[str, Any]:
     return {
         "object": "usage",
-        "tid": one.tid,
-        "time": time_text(one.at_ms),
-        "key_id": str(one.key_id),
-        "key": one.key_name,
-        "model_asked": one.model_asked,
-        "model_sent": one.model_sent,
-        "model_answered": one.model_answered,
-        "channel": one.channel,
-        "surface": one.surface,
-        "platform": one.platform,
-        "stream": one.stream,
-        "client": one.client,
-        "status": one.status,
-        "end_state": one.end_state,
-        "error": one.error,
+        **call_fields(one),
         "flags": one.flags,
         "service_tier": one.service_tier,
         "counts": one.counts,

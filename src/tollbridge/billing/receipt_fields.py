@@ -9,6 +9,7 @@ from typing import Any
 
 from tollbridge.billing.pricing import MILLION, Line
 from tollbridge.billing.receipts import Adjustment, Receipt
+from tollbridge.billing.usage_page import UsageLine
 from tollbridge.core.money import NANO, format_usd
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -19,10 +20,9 @@ _HOW = (
 )
 
 
-def receipt_fields(one: Receipt) -> dict[str, Any]:
-    """Return all that a receipt shows, as plain values: amounts are texts, in dollars."""
+def call_fields(one: Receipt | UsageLine) -> dict[str, Any]:
+    """Return what a receipt and a line of a list begin with: which call it was and how it ended."""
     return {
-        "object": "receipt",
         "tid": one.tid,
         "time": time_text(one.at_ms),
         "key_id": str(one.key_id),
@@ -38,6 +38,14 @@ def receipt_fields(one: Receipt) -> dict[str, Any]:
         "status": one.status,
         "end_state": one.end_state,
         "error": one.error,
+    }
+
+
+def receipt_fields(one: Receipt) -> dict[str, Any]:
+    """Return all that a receipt shows, as plain values: amounts are texts, in dollars."""
+    return {
+        "object": "receipt",
+        **call_fields(one),
         "why": one.why,
         "flags": one.flags,
         "counts": one.counts,

@@ -16,9 +16,8 @@ from tollbridge.identity.one_time import OneTime, Purpose, issue, look_at, revok
 from tollbridge.identity.sessions import end_sessions
 from tollbridge.identity.users import change_user, normalised_email
 from tollbridge.notify.letters import letter
-from tollbridge.notify.mail import is_address
 from tollbridge.notify.outbox import post_mail
-from tollbridge.people.joining import TURN, Place, account_of
+from tollbridge.people.joining import TURN, Place, account_of, tell_known
 from tollbridge.people.telling import Voice, tell
 from tollbridge.people.user_changes import locked_user
 from tollbridge.storage.unit_of_work import take_turns
@@ -60,11 +59,7 @@ async def ask_new_email(
     language = user["language"] or voice.language
     known = await account_of(connection, email, folds=place.folds)
     if known is not None and known["id"] != user_id:
-        # As in joining: the account's own address, so that no alias is told anything of it.
-        to = known["email"] if is_address(known["email"]) else email
-        told = known["language"] or voice.language
-        urls = {"sign_in_url": f"{place.url}/sign-in", "reset_url": f"{place.url}/reset"}
-        await post_mail(connection, letter("known", told, to, place.name, **urls))
+        await tell_known(connection, known, email, voice.language, place)
         return
     word = await issue(
         connection,

@@ -95,16 +95,10 @@ async def ask_to_join(
     place: Place,
     at_ms: int,
 ) -> None:
-    """Write to the address: a link that makes the account, or that there is one already.
-
-    An account's own address is written to, so that no alias is told anything about it.
-    """
+    """Write to the address: a link that makes the account, or that there is one already."""
     known = await account_of(connection, application.email, folds=place.folds)
     if known is not None:
-        to = known["email"] if is_address(known["email"]) else application.email
-        language = known["language"] or application.language
-        urls = {"sign_in_url": f"{place.url}/sign-in", "reset_url": f"{place.url}/reset"}
-        await post_mail(connection, letter("known", language, to, place.name, **urls))
+        await tell_known(connection, known, application.email, application.language, place)
         return
     word = await issue(
         connection,
@@ -166,6 +160,19 @@ async def join(
         voice = Voice(place.name, application.language)
         await ask_reset(connection, secrets, application.email, place.url, voice, at_ms)
     return Joined(user_id, trusted, given)
+
+
+async def tell_known(
+    connection: AsyncConnection, known: RowMapping, email: str, language: str, place: Place
+) -> None:
+    """Write that somebody gave an address of this account, which was typed as `email`.
+
+    The account's own address is written to, so that no alias is told anything about it.
+    """
+    to = known["email"] if is_address(known["email"]) else email
+    urls = {"sign_in_url": f"{place.url}/sign-in", "reset_url": f"{place.url}/reset"}
+    mail = letter("known", known["language"] or language, to, place.name, **urls)
+    await post_mail(connection, mail)
 
 
 async def account_of(connection: AsyncConnection, email: str, *, folds: bool) -> RowMapping | None:

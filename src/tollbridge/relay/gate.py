@@ -10,7 +10,7 @@ from typing import Any
 from tollbridge.billing.pricing import is_priced
 from tollbridge.catalog.factors import multiplier_of
 from tollbridge.catalog.snapshot import Channel, Model, Snapshot
-from tollbridge.catalog.visibility import cheapest, is_sold, open_channels
+from tollbridge.catalog.visibility import cheapest, open_channels
 from tollbridge.core.errors import ApiError, Kind
 from tollbridge.identity import presented
 from tollbridge.identity.keys import KeyRecord, KeyStore, digest_of
@@ -238,12 +238,7 @@ def _open_to(key: KeyRecord, snapshot: Snapshot) -> list[Channel]:
 
 def _nearest(snapshot: Snapshot, channels: list[Channel], name: str) -> str:
     """Return what looks like the name and can be called; a model without a price cannot."""
-    names = {
-        model
-        for channel in channels
-        for model in (*channel.models, *snapshot.models)
-        if is_sold(snapshot, channel, model)
-    }
+    names = {model for channel in channels for model in snapshot.visible[channel.id]}
     return ", ".join(snapshot.nearest(name, names))
 
 
